@@ -1,4 +1,5 @@
-// go:build ignore
+//go:build ignore
+
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Counts each packet at the hooks of pods' veth pairs and of uplinks:
  *  1. find the interface's slot, parse, and count the packet as seen;
@@ -20,8 +21,9 @@ const enum flow_claim *flow_claim_in_btf __attribute__((unused));
 const enum flow_nat *flow_nat_in_btf __attribute__((unused));
 const enum hook *hook_in_btf __attribute__((unused));
 
+/* Names are what bpftool shows, and how instances know each other's programs. */
 SEC("tc")
-int pod_ingress(struct __sk_buff *skb)
+int ebpfnet_pod_in(struct __sk_buff *skb)
 {
 	struct observation o = {.hook = HOOK_INGRESS, .side = SENT};
 
@@ -31,7 +33,7 @@ int pod_ingress(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int pod_egress(struct __sk_buff *skb)
+int ebpfnet_pod_out(struct __sk_buff *skb)
 {
 	struct observation o = {.hook = HOOK_EGRESS, .side = DELIVERED};
 
@@ -41,7 +43,7 @@ int pod_egress(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int uplink_ingress(struct __sk_buff *skb)
+int ebpfnet_up_in(struct __sk_buff *skb)
 {
 	struct observation o = {.hook = HOOK_INGRESS, .side = DELIVERED};
 
@@ -51,7 +53,7 @@ int uplink_ingress(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int uplink_egress(struct __sk_buff *skb)
+int ebpfnet_up_out(struct __sk_buff *skb)
 {
 	struct observation o = {.hook = HOOK_EGRESS, .side = SENT};
 
@@ -64,7 +66,7 @@ int uplink_egress(struct __sk_buff *skb)
  * with its constants: ifindexes of that namespace mean nothing here. Counts only while the host end's
  * slot says that it does not. */
 SEC("tc")
-int inside_ingress(struct __sk_buff *skb)
+int ebpfnet_inside(struct __sk_buff *skb)
 {
 	struct observation o = {.hook = HOOK_INGRESS, .side = DELIVERED};
 	struct slot *host = find_slot(inside_ifindex);
@@ -76,7 +78,7 @@ int inside_ingress(struct __sk_buff *skb)
 }
 
 SEC("xdp")
-int uplink_xdp(struct xdp_md *xdp)
+int ebpfnet_xdp(struct xdp_md *xdp)
 {
 	struct observation o = {.hook = HOOK_INGRESS, .side = DELIVERED, .xdp = true};
 

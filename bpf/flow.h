@@ -102,7 +102,10 @@ static __always_inline long insert_flow(__u32 generation, const union flow_key *
  * after an atomic add (5.10 cannot fetch): two CPUs may both tell, which is fine. */
 static __always_inline void note_fill(__u32 generation, bool v6)
 {
-	struct fill *f = &fill[generation & 1];
+	struct fill *f = bpf_map_lookup_elem(&fill, &generation);
+
+	if (!f)
+		return;
 	__u32 *entries = v6 ? &f->entries6 : &f->entries4;
 
 	ADD(*entries, 1);

@@ -223,6 +223,7 @@ type flowWake struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	flowMapFill            = "fill"
 	flowMapFlows4          = "flows4"
 	flowMapFlows40         = "flows4_0"
 	flowMapFlows41         = "flows4_1"
@@ -244,13 +245,12 @@ const (
 	flowMapTunnelPorts     = "tunnel_ports"
 	flowMapUnanswered      = "unanswered"
 	flowMapWakes           = "wakes"
-	flowProgInsideIngress  = "inside_ingress"
-	flowProgPodEgress      = "pod_egress"
-	flowProgPodIngress     = "pod_ingress"
-	flowProgUplinkEgress   = "uplink_egress"
-	flowProgUplinkIngress  = "uplink_ingress"
-	flowProgUplinkXdp      = "uplink_xdp"
-	flowVarFill            = "fill"
+	flowProgEbpfnetInside  = "ebpfnet_inside"
+	flowProgEbpfnetPodIn   = "ebpfnet_pod_in"
+	flowProgEbpfnetPodOut  = "ebpfnet_pod_out"
+	flowProgEbpfnetUpIn    = "ebpfnet_up_in"
+	flowProgEbpfnetUpOut   = "ebpfnet_up_out"
+	flowProgEbpfnetXdp     = "ebpfnet_xdp"
 	flowVarFlowClaimInBtf  = "flow_claim_in_btf"
 	flowVarFlowNatInBtf    = "flow_nat_in_btf"
 	flowVarGeneration      = "generation"
@@ -310,18 +310,19 @@ type flowSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type flowProgramSpecs struct {
-	InsideIngress *ebpf.ProgramSpec `ebpf:"inside_ingress"`
-	PodEgress     *ebpf.ProgramSpec `ebpf:"pod_egress"`
-	PodIngress    *ebpf.ProgramSpec `ebpf:"pod_ingress"`
-	UplinkEgress  *ebpf.ProgramSpec `ebpf:"uplink_egress"`
-	UplinkIngress *ebpf.ProgramSpec `ebpf:"uplink_ingress"`
-	UplinkXdp     *ebpf.ProgramSpec `ebpf:"uplink_xdp"`
+	EbpfnetInside *ebpf.ProgramSpec `ebpf:"ebpfnet_inside"`
+	EbpfnetPodIn  *ebpf.ProgramSpec `ebpf:"ebpfnet_pod_in"`
+	EbpfnetPodOut *ebpf.ProgramSpec `ebpf:"ebpfnet_pod_out"`
+	EbpfnetUpIn   *ebpf.ProgramSpec `ebpf:"ebpfnet_up_in"`
+	EbpfnetUpOut  *ebpf.ProgramSpec `ebpf:"ebpfnet_up_out"`
+	EbpfnetXdp    *ebpf.ProgramSpec `ebpf:"ebpfnet_xdp"`
 }
 
 // flowMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type flowMapSpecs struct {
+	Fill         *ebpf.MapSpec `ebpf:"fill"`
 	Flows4       *ebpf.MapSpec `ebpf:"flows4"`
 	Flows40      *ebpf.MapSpec `ebpf:"flows4_0"`
 	Flows41      *ebpf.MapSpec `ebpf:"flows4_1"`
@@ -349,7 +350,6 @@ type flowMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type flowVariableSpecs struct {
-	Fill            *ebpf.VariableSpec `ebpf:"fill"`
 	FlowClaimInBtf  *ebpf.VariableSpec `ebpf:"flow_claim_in_btf"`
 	FlowNatInBtf    *ebpf.VariableSpec `ebpf:"flow_nat_in_btf"`
 	Generation      *ebpf.VariableSpec `ebpf:"generation"`
@@ -387,6 +387,7 @@ func (o *flowObjects) Close() error {
 //
 // It can be passed to loadFlowObjects or ebpf.CollectionSpec.LoadAndAssign.
 type flowMaps struct {
+	Fill         *ebpf.Map `ebpf:"fill"`
 	Flows4       *ebpf.Map `ebpf:"flows4"`
 	Flows40      *ebpf.Map `ebpf:"flows4_0"`
 	Flows41      *ebpf.Map `ebpf:"flows4_1"`
@@ -412,6 +413,7 @@ type flowMaps struct {
 
 func (m *flowMaps) Close() error {
 	return _FlowClose(
+		m.Fill,
 		m.Flows4,
 		m.Flows40,
 		m.Flows41,
@@ -440,7 +442,6 @@ func (m *flowMaps) Close() error {
 //
 // It can be passed to loadFlowObjects or ebpf.CollectionSpec.LoadAndAssign.
 type flowVariables struct {
-	Fill            *ebpf.Variable `ebpf:"fill"`
 	FlowClaimInBtf  *ebpf.Variable `ebpf:"flow_claim_in_btf"`
 	FlowNatInBtf    *ebpf.Variable `ebpf:"flow_nat_in_btf"`
 	Generation      *ebpf.Variable `ebpf:"generation"`
@@ -462,22 +463,22 @@ type flowVariables struct {
 //
 // It can be passed to loadFlowObjects or ebpf.CollectionSpec.LoadAndAssign.
 type flowPrograms struct {
-	InsideIngress *ebpf.Program `ebpf:"inside_ingress"`
-	PodEgress     *ebpf.Program `ebpf:"pod_egress"`
-	PodIngress    *ebpf.Program `ebpf:"pod_ingress"`
-	UplinkEgress  *ebpf.Program `ebpf:"uplink_egress"`
-	UplinkIngress *ebpf.Program `ebpf:"uplink_ingress"`
-	UplinkXdp     *ebpf.Program `ebpf:"uplink_xdp"`
+	EbpfnetInside *ebpf.Program `ebpf:"ebpfnet_inside"`
+	EbpfnetPodIn  *ebpf.Program `ebpf:"ebpfnet_pod_in"`
+	EbpfnetPodOut *ebpf.Program `ebpf:"ebpfnet_pod_out"`
+	EbpfnetUpIn   *ebpf.Program `ebpf:"ebpfnet_up_in"`
+	EbpfnetUpOut  *ebpf.Program `ebpf:"ebpfnet_up_out"`
+	EbpfnetXdp    *ebpf.Program `ebpf:"ebpfnet_xdp"`
 }
 
 func (p *flowPrograms) Close() error {
 	return _FlowClose(
-		p.InsideIngress,
-		p.PodEgress,
-		p.PodIngress,
-		p.UplinkEgress,
-		p.UplinkIngress,
-		p.UplinkXdp,
+		p.EbpfnetInside,
+		p.EbpfnetPodIn,
+		p.EbpfnetPodOut,
+		p.EbpfnetUpIn,
+		p.EbpfnetUpOut,
+		p.EbpfnetXdp,
 	)
 }
 

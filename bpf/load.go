@@ -26,10 +26,10 @@ const quotaOf = 8
 type Objects struct {
 	flowMaps
 	flowVariables
-	PodIngress    *ebpf.Program `ebpf:"pod_ingress"`
-	PodEgress     *ebpf.Program `ebpf:"pod_egress"`
-	UplinkIngress *ebpf.Program `ebpf:"uplink_ingress"`
-	UplinkEgress  *ebpf.Program `ebpf:"uplink_egress"`
+	PodIngress    *ebpf.Program `ebpf:"ebpfnet_pod_in"`
+	PodEgress     *ebpf.Program `ebpf:"ebpfnet_pod_out"`
+	UplinkIngress *ebpf.Program `ebpf:"ebpfnet_up_in"`
+	UplinkEgress  *ebpf.Program `ebpf:"ebpfnet_up_out"`
 	Variables     *ebpf.Map     `ebpf:".bss"`
 
 	options Options
@@ -90,13 +90,13 @@ func set(spec *ebpf.CollectionSpec, name string, value any) error {
 
 // LoadXDP loads the program for an uplink's XDP hook.
 func (o *Objects) LoadXDP() (*ebpf.Program, error) {
-	return o.loadMore(flowProgUplinkXdp, func(*ebpf.CollectionSpec) error { return nil })
+	return o.loadMore(flowProgEbpfnetXdp, func(*ebpf.CollectionSpec) error { return nil })
 }
 
 // LoadInside loads the program for the ingress of one pod's own device, whose
 // host end has hostIndex, and which counts in slot.
 func (o *Objects) LoadInside(hostIndex uint32, slot uint16) (*ebpf.Program, error) {
-	return o.loadMore(flowProgInsideIngress, func(spec *ebpf.CollectionSpec) error {
+	return o.loadMore(flowProgEbpfnetInside, func(spec *ebpf.CollectionSpec) error {
 		return errors.Join(
 			set(spec, flowVarInsideIfindex, hostIndex),
 			set(spec, flowVarInsideSlot, slot),
@@ -133,7 +133,7 @@ func (o *Objects) shared() map[string]*ebpf.Map {
 		flowMapNat6: o.Nat6, flowMapNat60: o.Nat60, flowMapNat61: o.Nat61,
 		flowMapSlots: o.Slots, flowMapStats: o.Stats, flowMapUnanswered: o.Unanswered,
 		flowMapRefused: o.Refused, flowMapRefusedTcp: o.RefusedTcp, flowMapFragments: o.Fragments,
-		flowMapOwnAddresses: o.OwnAddresses, flowMapTunnelPorts: o.TunnelPorts, flowMapWakes: o.Wakes,
+		flowMapFill: o.Fill, flowMapOwnAddresses: o.OwnAddresses, flowMapTunnelPorts: o.TunnelPorts, flowMapWakes: o.Wakes,
 		".bss": o.Variables,
 	}
 }

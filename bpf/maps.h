@@ -151,12 +151,11 @@ struct {
 	__type(value, struct wake);
 } wakes SEC(".maps");
 
-/* Entries made in a generation, and whether user space was told. Reset by user
- * space while the generation rests. */
-struct fill {
-	__u32 entries4;
-	__u32 entries6;
-	__u32 told;
-};
-
-struct fill fill[2];
+/* By generation: entries made in it, and whether user space was told. Reset by user space
+ * while the generation rests. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct fill);
+} fill SEC(".maps");

@@ -179,6 +179,13 @@ struct fragment {
 	__u16 dport;
 };
 
+/* How full a generation is. */
+struct fill {
+	__u32 entries4;
+	__u32 entries6;
+	__u32 told;
+};
+
 /* Told to user space when a generation fills up. */
 struct wake {
 	__u32 generation;
