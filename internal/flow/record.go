@@ -26,6 +26,9 @@ type Interface struct {
 	Index int
 	Name  string
 	Role  Role
+	// UnknownUntil: of what was delivered there before that time some was not
+	// seen. It changes between drains only.
+	UnknownUntil Nanos
 }
 
 // Count is a number of wire packets and of wire bytes, link header included.
