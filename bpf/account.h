@@ -71,11 +71,10 @@ static __always_inline bool account_flow(struct observation *o, struct packet *p
 	bool first_side = o->side == SENT || !flow->dir[dir & 1].sent_packets;
 
 	if (count_flow(o, flow, p, dir, first_side)) {
-		if (uplink) {
+		if (uplink)
 			flow->class = CLASS_COUNTED;
-			if (flow->claim == CLAIM_NONE)
-				flow->claim = find_claim(o, p, v6);
-		}
+		if (flow->claim == CLAIM_NONE)
+			flow->claim = uplink ? claim_at_uplink(o, p, v6) : claim_at_pod(o, p, v6);
 		look_up_nat(o, flow, &key, p, dir, v6);
 	}
 	return first_side && quotes(p, v6);

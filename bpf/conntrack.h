@@ -142,6 +142,10 @@ static __always_inline void look_up_nat(const struct observation *o, struct flow
 		ct = bpf_skb_ct_lookup(o->ctx, &tuple, size, &opts, sizeof(opts));
 	if (!ct)
 		return;
+	/* what was asked for is what the local end sends: at egress the other direction */
+	__u32 asked = o->hook == HOOK_EGRESS ? !dir : dir;
+
+	flow->original = 1 + (opts.dir ? !asked : asked);
 	flow->nat = v6 ? store_nat6(o, &key->v6, ct) : store_nat4(o, &key->v4, ct);
 	bpf_ct_release(ct);
 }

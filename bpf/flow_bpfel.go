@@ -43,7 +43,8 @@ type flowFlow struct {
 	Nat           uint8
 	IcmpType      uint8
 	QuotaSlot     uint16
-	Pad           [3]uint16
+	Original      uint8
+	Pad           [5]uint8
 	Dir           [2]struct {
 		_                structs.HostLayout
 		SentBytes        uint64

@@ -59,7 +59,9 @@ struct flow {
 	__u8 nat;     /* enum flow_nat */
 	__u8 icmp_type;
 	__u16 quota_slot; /* slot whose quota this entry uses until it is answered */
-	__u16 pad[3];
+	__u8 original; /* direction of conntrack's original tuple plus 1; 0: conntrack was not asked, or does
+			  not know */
+	__u8 pad[5];
 	struct flow_dir dir[2]; /* a to b, b to a */
 };
 
@@ -77,9 +79,9 @@ enum flow_class {
 	CLASS_TRANSIT,
 };
 
-/* At an uplink: who has the node's address in a counted flow. */
+/* Who has the node's address in a flow. */
 enum flow_claim {
-	CLAIM_NONE,
+	CLAIM_NONE,	 /* not asked, or nobody was found */
 	CLAIM_SOCKET,	 /* a socket of this network namespace */
 	CLAIM_FORWARDED, /* it came in by another interface: translated */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Which packets at an uplink are the node's own. Packets of pods were counted at
- * their veths: bridged, routed, redirected, masqueraded or encapsulated, they
- * are transit here. A flow that carries the node's address is counted, with what is
- * known of its claim to it; user space concludes from that and from conntrack. */
+/* Which packets are the node's own. At an uplink those of pods were counted at their
+ * veths: bridged, routed, redirected, masqueraded or encapsulated, they are transit
+ * there. A flow that carries the node's address is counted, with what is known of
+ * its claim to it; user space concludes from that and from conntrack. */
 #pragma once
 
 #include "flow.h"
@@ -66,7 +66,7 @@ static __always_inline bool has_socket(const struct observation *o, const struct
 /* The claim to the node's address. At egress a packet that came in by another
  * interface was forwarded, and one that started here carries its socket, which
  * must be of the packet's own protocol: an encapsulated one carries the inner. */
-static __always_inline __u8 find_claim(const struct observation *o, const struct packet *p, bool v6)
+static __always_inline __u8 claim_at_uplink(const struct observation *o, const struct packet *p, bool v6)
 {
 	bool transport = p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
 
@@ -85,4 +85,15 @@ static __always_inline __u8 find_claim(const struct observation *o, const struct
 		}
 	}
 	return transport && has_socket(o, p, v6) ? CLAIM_SOCKET : CLAIM_NONE;
+}
+
+/* The same for what is handed to a pod under the node's address: by a process of the node, or
+ * translated on its way from elsewhere. */
+static __always_inline __u8 claim_at_pod(const struct observation *o, const struct packet *p, bool v6)
+{
+	if (o->hook != HOOK_EGRESS || !is_own_address(p->saddr, v6))
+		return CLAIM_NONE;
+	struct __sk_buff *skb = o->ctx;
+
+	return skb->ingress_ifindex ? CLAIM_FORWARDED : CLAIM_SOCKET;
 }

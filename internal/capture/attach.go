@@ -53,6 +53,7 @@ type attachments struct {
 	tc        attacher
 	xdp       attacher // nil: not asked for
 	xdpProg   *ebpf.Program
+	clock     clock
 	logger    *zap.Logger
 
 	insideAllowed bool
@@ -181,6 +182,9 @@ func (a *attachments) attachHooks(held *attachment) error {
 		if held.hooks[i], err = held.by[i].Attach(at, held.programs[i]); err != nil {
 			return errors.Join(err, held.closeHooks())
 		}
+	}
+	if held.before != [2]flow.Count{} {
+		held.iface.Began = a.clock.now()
 	}
 	for i := range held.before {
 		a.gap.add(held.iface, uint8(i), beforeAttach, held.before[i])

@@ -5,7 +5,6 @@ package capture
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -106,7 +105,7 @@ func (a *attachments) watchSilence(held *attachment, in, out flow.Count) {
 
 // countInside answers a proven bypass: deliveries are counted at the pod's own
 // device from now on, where that is allowed, and are unknown else.
-func (a *attachments) countInside(held *attachment, now time.Time) {
+func (a *attachments) countInside(held *attachment, now flow.Nanos) {
 	if held.bypass.answered {
 		return
 	}
@@ -121,7 +120,7 @@ func (a *attachments) countInside(held *attachment, now time.Time) {
 			zap.String("interface", held.iface.Name), zap.Error(err))
 		return
 	}
-	held.iface.UnknownUntil = flow.Nanos(now.UnixNano())
+	held.iface.UnknownUntil = now
 	a.logger.Info("packets reach a pod past its host end: deliveries are counted at the pod's own device",
 		zap.String("interface", held.iface.Name))
 }

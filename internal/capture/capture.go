@@ -56,6 +56,7 @@ type Capture struct {
 	waker    *waker
 	nat      *translator
 	features []Feature
+	clock    clock
 	logger   *zap.Logger
 
 	swapped time.Time
@@ -85,6 +86,9 @@ func New(config Config, options Options) (*Capture, error) {
 }
 
 func (c *Capture) open(netNS string) (err error) {
+	if c.clock, err = newClock(); err != nil {
+		return err
+	}
 	if c.in, err = openNamespace(netNS); err != nil {
 		return err
 	}
@@ -114,11 +118,14 @@ func (c *Capture) open(netNS string) (err error) {
 	}
 	c.own = newAddresses(c.objects.OwnAddresses)
 	c.rotation = newRotation(c.objects)
-	c.drainer = newDrainer(&c.attached.slots.owner)
+	c.drainer = newDrainer(&c.attached.slots.owner, c.clock)
 	c.overflow = overflow{objects: c.objects, last: map[bpf.RefusedKey]bpf.Amount{}}
 	c.watcher = newWatcher(c.in, c.netlink, c, c.logger)
 	return nil
 }
+
+// Now is the time on the clock of all records.
+func (c *Capture) Now() flow.Nanos { return c.clock.now() }
 
 // Wake is sent to when a generation fills up before its time.
 func (c *Capture) Wake() <-chan struct{} { return c.waker.wake }
@@ -159,7 +166,7 @@ func (c *Capture) Drain(f func(*flow.Record)) (Report, error) {
 	if err := c.drainEnded(ended, &report, f); err != nil {
 		return report, err
 	}
-	c.attached.afterDrain(now)
+	c.attached.afterDrain(c.Now())
 	if now.Sub(c.checked) >= checkInterval {
 		c.checked = now
 		c.attached.checkAll(now)

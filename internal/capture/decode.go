@@ -49,20 +49,21 @@ func translation6(n *bpf.Nat6, proto uint8) flow.Translation {
 
 // decoder fills records from map values.
 type decoder struct {
-	owner  *[bpf.MaxInterfaces]*flow.Interface
-	offset int64 // from the kernel's monotonic clock to the Unix epoch
+	owner *[bpf.MaxInterfaces]*flow.Interface
+	clock clock
 }
 
 // fill converts a value; the caller sets Key and NAT.
 func (d *decoder) fill(r *flow.Record, v *bpf.Flow4) {
-	r.Start = d.unix(v.FirstNs)
-	r.SYN = d.unix(v.SynNs)
-	r.SYNACK = d.unix(v.SynackNs)
-	r.ACK = d.unix(v.AckNs)
+	r.Start = d.clock.at(v.FirstNs)
+	r.SYN = d.clock.at(v.SynNs)
+	r.SYNACK = d.clock.at(v.SynackNs)
+	r.ACK = d.clock.at(v.AckNs)
 	r.SYNDir = flow.Direction(v.SynDir & 1)
 	r.First = flow.Direction(v.FirstDir & 1)
 	r.ICMP = v.IcmpType
 	r.Claim = claimOf(v.Claim)
+	r.Conntrack = initiatorOf(v.Original)
 	for i := range r.Dir {
 		from, to := &v.Dir[i], &r.Dir[i]
 		to.Sent = flow.Count{Packets: from.SentPackets, Bytes: from.SentBytes}
@@ -78,13 +79,6 @@ func (d *decoder) fill(r *flow.Record, v *bpf.Flow4) {
 		to.SentIf = d.interfaceOf(v.SentSlot[i], to.Sent)
 		to.DeliveredIf = d.interfaceOf(v.DeliveredSlot[i], to.Delivered)
 	}
-}
-
-func (d *decoder) unix(ns uint64) flow.Nanos {
-	if ns == 0 {
-		return 0
-	}
-	return flow.Nanos(int64(ns) + d.offset)
 }
 
 func (d *decoder) interfaceOf(slot uint16, c flow.Count) *flow.Interface {
@@ -103,4 +97,9 @@ func claimOf(c uint8) flow.Claim {
 	default:
 		return flow.Unclaimed
 	}
+}
+
+// initiatorOf: the kernel's direction plus one happens to be the initiator's number.
+func initiatorOf(original uint8) flow.Initiator {
+	return flow.Initiator(min(original, uint8(flow.InitiatorB)))
 }

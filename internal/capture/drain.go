@@ -5,7 +5,6 @@ package capture
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -31,7 +30,7 @@ type drainer struct {
 	translation flow.Translation
 }
 
-func newDrainer(owner *[bpf.MaxInterfaces]*flow.Interface) *drainer {
+func newDrainer(owner *[bpf.MaxInterfaces]*flow.Interface, clock clock) *drainer {
 	return &drainer{
 		keys4:   make([]bpf.Flow4Key, batchSize),
 		values4: make([]bpf.Flow4, batchSize),
@@ -39,16 +38,13 @@ func newDrainer(owner *[bpf.MaxInterfaces]*flow.Interface) *drainer {
 		values6: make([]bpf.Flow6, batchSize/4),
 		nat4:    map[bpf.Flow4Key]bpf.Nat4{},
 		nat6:    map[bpf.Flow6Key]bpf.Nat6{},
-		decoder: decoder{owner: owner},
+		decoder: decoder{owner: owner, clock: clock},
 	}
 }
 
 // drain hands every entry to f and leaves the maps empty. The record is valid
 // during the call only. It returns how many there were.
 func (d *drainer) drain(g bpf.Generation, f func(*flow.Record)) (records int, err error) {
-	if d.decoder.offset, err = clockOffset(); err != nil {
-		return 0, err
-	}
 	clear(d.nat4)
 	clear(d.nat6)
 	if err := drainInto(g.Nat4, d.nat4); err != nil {
@@ -123,13 +119,4 @@ func drainInto[K comparable, V any](m *ebpf.Map, into map[K]V) error {
 	keys, values := make([]K, 256), make([]V, 256)
 	_, err := drainBatches(m, &keys, &values, func(k *K, v *V) { into[*k] = *v })
 	return err
-}
-
-// clockOffset is what added to the kernel's monotonic time gives Unix time.
-func clockOffset() (int64, error) {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return 0, fmt.Errorf("read the monotonic clock: %w", err)
-	}
-	return time.Now().UnixNano() - now.Nano(), nil
 }

@@ -3,8 +3,6 @@
 package capture
 
 import (
-	"time"
-
 	"github.com/ebpfnet/ebpfnetreceiver/bpf"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
@@ -52,7 +50,7 @@ func (a *attachments) report(generation uint32, report *Report) error {
 }
 
 // afterDrain frees slots, and answers what the drain proved.
-func (a *attachments) afterDrain(now time.Time) {
+func (a *attachments) afterDrain(now flow.Nanos) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.slots.drained()

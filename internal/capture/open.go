@@ -21,6 +21,7 @@ func (c *Capture) openAttachments() error {
 		slots:         newSlots(c.objects.Slots),
 		counters:      newCounters(c.objects.Stats),
 		netlink:       c.netlink,
+		clock:         c.clock,
 		logger:        c.logger,
 		insideAllowed: c.config.InsidePods == insideAuto,
 		byIndex:       map[int]*attachment{},

@@ -26,6 +26,8 @@ type Interface struct {
 	Index int
 	Name  string
 	Role  Role
+	// Began: every packet since then was seen; 0 if none ever passed unseen.
+	Began Nanos
 	// UnknownUntil: of what was delivered there before that time some was not
 	// seen. It changes between drains only.
 	UnknownUntil Nanos
@@ -66,11 +68,11 @@ type Counts struct {
 	DeliveredIf *Interface
 }
 
-// Claim says whose a flow is that carries an address of the node at an uplink.
+// Claim says whose a flow is that carries an address of the node.
 type Claim uint8
 
 const (
-	Unclaimed Claim = iota // no socket was found, or the flow was not seen at an uplink
+	Unclaimed Claim = iota // no socket was found, or it was not asked
 	OwnSocket              // a socket of the node's own namespace has it
 	Forwarded              // it came in by another interface and left under the node's address
 )
@@ -104,4 +106,6 @@ type Record struct {
 	Claim  Claim
 	ICMP   uint8        // type of the last message, when Proto is ICMP or ICMPv6
 	NAT    *Translation // nil: conntrack was not asked, does not know it, or there is no NAT
+	// Conntrack says who began: it may have seen what was before the capture.
+	Conntrack Initiator
 }

@@ -1,0 +1,121 @@
+// Package filter is the expression that chooses flow logs. It knows flow and the
+// expression language; the fields that an expression can name are those of Env.
+package filter
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
+)
+
+// End is one end of a connection as expressions see it.
+type End struct {
+	Namespace string `expr:"namespace"`
+	Workload  string `expr:"workload"`
+	Pod       string `expr:"pod"`
+	Type      string `expr:"type"` // Pod, Service, Node, External
+	Service   string `expr:"service"`
+	Node      string `expr:"node"`
+	CIDR      string `expr:"cidr"` // the configured name of the range
+	Address   string `expr:"address"`
+	Port      int    `expr:"port"`
+}
+
+// Env is what an expression can name.
+type Env struct {
+	Source      End      `expr:"source"`
+	Destination End      `expr:"destination"`
+	Namespaces  []string `expr:"namespaces"` // of both ends
+	Workloads   []string `expr:"workloads"`  // of both ends
+	Protocol    string   `expr:"protocol"`   // tcp, udp, ...
+	Port        int      `expr:"port"`       // of the responder, 0 if it is unknown
+	Bytes       int      `expr:"bytes"`      // both directions, since the last event
+	Packets     int      `expr:"packets"`
+	State       string   `expr:"state"` // active, ended
+}
+
+// Filter decides about connections. The zero Filter lets all pass. It is for one goroutine.
+type Filter struct {
+	program *vm.Program
+	machine vm.VM
+}
+
+// Parse compiles an expression; empty lets all pass. An error names the position and
+// what is wrong.
+func Parse(expression string) (*Filter, error) {
+	if expression == "" {
+		return &Filter{}, nil
+	}
+	program, err := expr.Compile(expression, expr.Env(Env{}), expr.AsBool(),
+		expr.Function("in_cidr", inCIDR, new(func(string, string) bool)))
+	if err != nil {
+		return nil, fmt.Errorf("%w\nfields: source and destination with namespace, workload, pod, type, service, node, "+
+			"cidr, address, port; namespaces, workloads, protocol, port, bytes, packets, state; in_cidr(address, range)", err)
+	}
+	return &Filter{program: program}, nil
+}
+
+// Passes tells whether the expression holds for a connection.
+func (f *Filter) Passes(c *flow.Connection, ended bool) (bool, error) {
+	if f.program == nil {
+		return true, nil
+	}
+	result, err := f.machine.Run(f.program, envOf(c, ended))
+	if err != nil {
+		return false, fmt.Errorf("evaluate flow_logs::filter: %w", err)
+	}
+	return result.(bool), nil
+}
+
+func envOf(c *flow.Connection, ended bool) Env {
+	forward := c.Initiator.Direction()
+	t := c.Key.Tuple(forward)
+	e := Env{
+		Source:      endOf(c.Src(forward), t.Src, t.SrcPort),
+		Destination: endOf(c.Dst(forward), t.Dst, t.DstPort),
+		Protocol:    flow.ProtocolName(t.Proto),
+		Port:        int(c.ServerPort(forward)),
+		Bytes:       int(c.Unlogged[0].Bytes + c.Unlogged[1].Bytes),
+		Packets:     int(c.Unlogged[0].Packets + c.Unlogged[1].Packets),
+		State:       "active",
+	}
+	if s := c.Service(); s != nil {
+		e.Destination.Service = s.Service
+	}
+	if ended {
+		e.State = "ended"
+	}
+	e.Namespaces = []string{e.Source.Namespace, e.Destination.Namespace}
+	e.Workloads = []string{e.Source.Workload, e.Destination.Workload}
+	return e
+}
+
+func endOf(e *flow.Endpoint, a flow.Addr, port uint16) End {
+	return End{
+		Namespace: e.Namespace,
+		Workload:  e.OwnerName,
+		Pod:       e.PodName,
+		Type:      e.Kind.String(),
+		Node:      e.NodeName,
+		CIDR:      e.CIDR,
+		Address:   a.Netip().String(),
+		Port:      int(port),
+	}
+}
+
+// inCIDR is the expression's in_cidr(address, range).
+func inCIDR(arguments ...any) (any, error) {
+	prefix, err := netip.ParsePrefix(arguments[1].(string))
+	if err != nil {
+		return false, fmt.Errorf("in_cidr: %w", err)
+	}
+	addr, err := netip.ParseAddr(arguments[0].(string))
+	if err != nil {
+		return false, fmt.Errorf("in_cidr: %w", err)
+	}
+	return prefix.Contains(addr), nil
+}

@@ -1,0 +1,159 @@
+//go:build linux
+
+package receiver
+
+import (
+	"os"
+	"runtime/debug"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+
+	"github.com/ebpfnet/ebpfnetreceiver/internal/aggregate"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/capture"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/emit"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/endpoint"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/filter"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/kube"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/metadata"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/track"
+)
+
+// open makes the stages and joins them.
+func (r *netReceiver) open() (*data, error) {
+	expression, err := filter.Parse(r.config.FlowLogs.Filter)
+	if err != nil {
+		return nil, err
+	}
+	captured, err := capture.New(r.config.Capture, capture.Options{Logger: r.logger})
+	if err != nil {
+		return nil, err
+	}
+	now := captured.Now()
+	d := &data{
+		config:     r.config,
+		capture:    captured,
+		aggregator: aggregate.New(seriesConfig(r.config), now),
+		filter:     expression,
+		telemetry:  r.telemetry,
+		logger:     r.logger,
+		waiting:    map[*conn]flow.Nanos{},
+	}
+	d.resolver = endpoint.New(r.config.CIDRs, clusterOf(r.cluster), captured, r.nodeName())
+	d.table = track.New(track.Config{
+		ActiveTimeout: r.config.FlowLogs.ActiveTimeout,
+		IdleTimeout:   r.config.FlowLogs.IdleTimeout,
+		Capacity:      r.config.Capture.MaxConnections,
+	}, now, d.ended)
+	d.events = &events{
+		enabled: r.config.FlowLogs.Enabled && r.logs != nil,
+		scope:   r.scope,
+		send:    func(l plog.Logs) { r.logs.send(l) },
+	}
+	r.logFeatures(captured.Features())
+	return d, nil
+}
+
+func seriesConfig(c *Config) aggregate.Config {
+	m := &c.Metrics
+	config := aggregate.Config{MaxSeries: c.MaxSeries}
+	config.Metrics[aggregate.IO] = aggregate.MetricConfig{
+		Enabled: m.NetworkFlowIo.Enabled, Attributes: aggregate.Select(m.NetworkFlowIo.EnabledAttributes),
+	}
+	config.Metrics[aggregate.Packets] = aggregate.MetricConfig{
+		Enabled: m.EbpfnetFlowPackets.Enabled, Attributes: aggregate.Select(m.EbpfnetFlowPackets.EnabledAttributes),
+	}
+	config.Metrics[aggregate.Undelivered] = aggregate.MetricConfig{
+		Enabled:    m.EbpfnetFlowUndelivered.Enabled,
+		Attributes: aggregate.Select(m.EbpfnetFlowUndelivered.EnabledAttributes),
+	}
+	return config
+}
+
+// logFeatures says in one line what works here and what does not.
+func (r *netReceiver) logFeatures(features []capture.Feature) {
+	fields := make([]zap.Field, 0, len(features))
+	for _, f := range features {
+		if f.Err != nil {
+			fields = append(fields, zap.String(f.Name, "skipped: "+f.Err.Error()))
+			continue
+		}
+		fields = append(fields, zap.String(f.Name, "loaded"))
+	}
+	r.logger.Info("capturing", fields...)
+}
+
+// nodeName names this node: as configured, or as the host is called.
+func (r *netReceiver) nodeName() string {
+	if name := r.config.Kubernetes.NodeNameOrDefault(); name != "" {
+		return name
+	}
+	name, _ := os.Hostname()
+	return name
+}
+
+// scope is the head of every message.
+func (r *netReceiver) scope() emit.Scope {
+	resource := metadata.NewResourceBuilder(metadata.DefaultResourceAttributesConfig())
+	if host, err := os.Hostname(); err == nil {
+		resource.SetHostName(host)
+	}
+	if r.cluster.Enabled() {
+		resource.SetK8sNodeName(r.nodeName())
+		name, uid := r.cluster.Cluster()
+		if name != "" {
+			resource.SetK8sClusterName(name)
+		}
+		if uid != "" {
+			resource.SetK8sClusterUID(uid)
+		}
+	}
+	return emit.Scope{
+		Resource: resource.Emit(),
+		Version:  version(),
+		Skew:     time.Duration(time.Now().UnixNano() - int64(r.data.capture.Now())),
+	}
+}
+
+// version is that of this module in the distribution that it is built into.
+func version() string {
+	const module = "github.com/ebpfnet/ebpfnetreceiver"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	if info.Main.Path == module {
+		return info.Main.Version
+	}
+	for _, dependency := range info.Deps {
+		if dependency.Path == module {
+			return dependency.Version
+		}
+	}
+	return ""
+}
+
+// clusterOf adapts the watcher to what the resolver asks.
+func clusterOf(w *kube.Watcher) endpoint.Cluster {
+	if !w.Enabled() {
+		return nil
+	}
+	return cluster{w}
+}
+
+type cluster struct{ *kube.Watcher }
+
+func (c cluster) Lookup(a flow.Addr, at flow.Nanos) (*flow.Endpoint, bool) {
+	e, found := c.Watcher.Lookup(a, time.Unix(0, int64(at)))
+	return e, found == kube.Pending
+}
+
+// clusterEvents are what the watcher tells us.
+func (r *netReceiver) clusterEvents() kube.Events {
+	return kube.Events{
+		Status: r.reportStatus,
+		Lag:    r.telemetry.clusterLag,
+	}
+}
