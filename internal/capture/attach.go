@@ -62,6 +62,7 @@ type attachments struct {
 	failed   map[int]failure
 	failures map[string]uint64 // by reason, ever
 	warned   map[string]bool   // patterns that matched nothing
+	running  bool              // what was there at the start is attached
 	gap      gapReport
 	closed   bool
 }
@@ -94,6 +95,7 @@ func (a *attachments) reconcile(t *topology) {
 		}
 	}
 	a.warnUnmatched(t)
+	a.running = true
 }
 
 // linkGone forgets an interface at once, so that a new one with its index is seen as new.
@@ -183,8 +185,8 @@ func (a *attachments) attachHooks(held *attachment) error {
 			return errors.Join(err, held.closeHooks())
 		}
 	}
-	if held.before != [2]flow.Count{} {
-		held.iface.Began = a.clock.now()
+	if held.before != [2]flow.Count{} && !a.running {
+		held.iface.Began = a.clock.now() // else it was made a moment ago
 	}
 	for i := range held.before {
 		a.gap.add(held.iface, uint8(i), beforeAttach, held.before[i])

@@ -1,15 +1,17 @@
 package track
 
 import (
+	"time"
+
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
 
 // begin fills a new connection from its first record.
-func (c *Conn[P]) begin(key flow.Key, r *flow.Record, swapped bool, config Config) {
+func (c *Conn[P]) begin(key flow.Key, r *flow.Record, swapped bool) {
 	c.Key = key
 	c.Start = r.Start
 	c.Logged = r.Start
-	c.fresh = seenFromTheStart(r, config)
+	c.fresh = seenFromTheStart(r)
 	c.Initiator = whoBegan(r, swapped, c.fresh)
 	if r.NAT != nil {
 		c.learn(r.NAT)
@@ -28,15 +30,19 @@ func (c *Conn[P]) reused(r *flow.Record) bool {
 	return c.State == flow.Closed && r.SYN > c.Last
 }
 
+// olderThan is how long a flow may have been silent when the capture began and
+// still be taken for an old one: what is seen first after that has begun then.
+const olderThan = flow.Nanos(5 * time.Second)
+
 // seenFromTheStart tells whether the record has the connection's first packet: it
 // is a SYN, or an earlier one would have been seen.
-func seenFromTheStart(r *flow.Record, config Config) bool {
+func seenFromTheStart(r *flow.Record) bool {
 	first := &r.Dir[r.First]
 	at := first.SentIf
 	if at == nil {
 		at = first.DeliveredIf
 	}
-	return r.SYN != 0 || at != nil && (at.Began == 0 || r.Start-flow.Nanos(config.IdleTimeout) >= at.Began)
+	return r.SYN != 0 || at != nil && (at.Began == 0 || r.Start-olderThan >= at.Began)
 }
 
 // whoBegan never guesses: a handshake shows it, conntrack knows it, or, but for

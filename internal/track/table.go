@@ -108,7 +108,7 @@ func (t *Table[P]) insert(r *flow.Record, now flow.Nanos) reference[P] {
 		if c == nil {
 			return reference[P]{}
 		}
-		c.begin(key, r, swapped, t.config)
+		c.begin(key, r, swapped)
 		ref = reference[P]{c, false}
 		t.keys[key] = ref
 		t.schedule(c, now)
