@@ -21,38 +21,48 @@ import (
 	"github.com/ebpfnet/ebpfnetreceiver/internal/track"
 )
 
-// open makes the stages and joins them.
+// open captures this host and joins the stages.
 func (r *netReceiver) open() (*data, error) {
-	expression, err := filter.Parse(r.config.FlowLogs.Filter)
+	captured, err := capture.New(r.config.Capture, capture.Options{Logger: r.logger})
 	if err != nil {
 		return nil, err
 	}
-	captured, err := capture.New(r.config.Capture, capture.Options{Logger: r.logger})
+	r.logFeatures(captured.Features())
+	d, err := join(r.config, captured, clusterOf(r.cluster), r.nodeName(), r.telemetry, r.logger)
+	if err != nil {
+		return nil, err
+	}
+	d.events.enabled = r.config.FlowLogs.Enabled && r.logs != nil
+	d.events.scope = r.scope
+	d.events.send = func(l plog.Logs) { r.logs.send(l) }
+	return d, nil
+}
+
+// join makes the stages and puts them in a row.
+func join(config *Config, captured *capture.Capture, cluster endpoint.Cluster, node string, t *telemetry,
+	logger *zap.Logger) (*data, error) {
+	expression, err := filter.Parse(config.FlowLogs.Filter)
 	if err != nil {
 		return nil, err
 	}
 	now := captured.Now()
 	d := &data{
-		config:     r.config,
+		config:     config,
 		capture:    captured,
-		aggregator: aggregate.New(seriesConfig(r.config), now),
+		resolver:   endpoint.New(config.CIDRs, cluster, captured, node),
+		aggregator: aggregate.New(seriesConfig(config), now),
 		filter:     expression,
-		telemetry:  r.telemetry,
-		logger:     r.logger,
+		events:     &events{},
+		telemetry:  t,
+		logger:     logger,
 		waiting:    map[*conn]flow.Nanos{},
+		now:        now,
 	}
-	d.resolver = endpoint.New(r.config.CIDRs, clusterOf(r.cluster), captured, r.nodeName())
 	d.table = track.New(track.Config{
-		ActiveTimeout: r.config.FlowLogs.ActiveTimeout,
-		IdleTimeout:   r.config.FlowLogs.IdleTimeout,
-		Capacity:      r.config.Capture.MaxConnections,
-	}, now, d.ended)
-	d.events = &events{
-		enabled: r.config.FlowLogs.Enabled && r.logs != nil,
-		scope:   r.scope,
-		send:    func(l plog.Logs) { r.logs.send(l) },
-	}
-	r.logFeatures(captured.Features())
+		ActiveTimeout: config.FlowLogs.ActiveTimeout,
+		IdleTimeout:   config.FlowLogs.IdleTimeout,
+		Capacity:      config.Capture.MaxConnections,
+	}, now, d.translate, d.ended)
 	return d, nil
 }
 

@@ -73,7 +73,6 @@ func (d *data) finish(report capture.Report) {
 
 // record takes one connection's counts of one generation through the stages.
 func (d *data) record(r *flow.Record) {
-	d.translate(r)
 	c, swapped := d.table.Update(r, d.now)
 	if c == nil {
 		d.countUntracked(r)

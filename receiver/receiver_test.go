@@ -29,7 +29,7 @@ func TestStartsStopsAndStartsAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, m.Start(context.Background(), componenttest.NewNopHost()))
 		require.NoError(t, l.Start(context.Background(), componenttest.NewNopHost()))
-		time.Sleep(2*time.Second)
+		time.Sleep(2 * time.Second)
 		require.NoError(t, m.Shutdown(context.Background()))
 		require.NoError(t, l.Shutdown(context.Background()))
 		t.Log(metrics.DataPointCount(), logs.LogRecordCount())

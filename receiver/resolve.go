@@ -23,9 +23,10 @@ const (
 // held is what was counted of a connection whose ends are not known yet.
 type held [2]reporter.Counts
 
-// translate asks conntrack by netlink where the programs could not and a
-// translation is likely: packets were handed to a pod that the sender's veth
-// did not see under that name, or carry the node's address without a socket.
+// translate asks conntrack by netlink about a connection that is new, where the
+// programs could not and a translation is likely: packets were handed to a pod
+// that the sender's veth did not see under that name, or carry the node's address
+// without a socket. Once is enough: what passed a hook is in conntrack by now.
 func (d *data) translate(r *flow.Record) {
 	if r.NAT != nil || r.Conntrack != flow.UnknownInitiator || d.questions == 0 {
 		return
@@ -34,8 +35,8 @@ func (d *data) translate(r *flow.Record) {
 		return
 	}
 	tuple, likely := suspect(r)
-	if !likely || d.table.Knows(r.Key) {
-		return // once is enough: what passed a hook is in conntrack by now
+	if !likely {
+		return
 	}
 	d.questions--
 	found, err := d.capture.Translation(tuple)
@@ -83,8 +84,8 @@ func (d *data) look(c *conn, r *flow.Record, swapped bool) {
 		}
 	}
 	changed := c.NAT != p.nat || c.Claim != p.claim
-	for end, addr := range [2]flow.Addr{c.Key.A, c.Key.B} {
-		if !p.behind[end] && seenBehind(r, addr) {
+	for end := range p.behind {
+		if !p.behind[end] && endBehind(c, r, end) {
 			p.behind[end], changed = true, true
 		}
 	}
@@ -102,6 +103,16 @@ func seenAt(c *flow.Counts) *flow.Interface {
 		return c.SentIf
 	}
 	return c.DeliveredIf
+}
+
+// endBehind tells whether a record shows an end at a pod's veth of this node: 0 for
+// A, who sends in AtoB, 1 for B.
+func endBehind(c *conn, r *flow.Record, end int) bool {
+	if c.NAT != nil {
+		return seenBehind(r, [2]flow.Addr{c.Key.A, c.Key.B}[end])
+	}
+	sends, receives := r.Dir[end].SentIf, r.Dir[1-end].DeliveredIf
+	return sends != nil && sends.Role == flow.PodSide || receives != nil && receives.Role == flow.PodSide
 }
 
 // seenBehind tells whether a record shows an address at a pod's veth of this node.

@@ -145,6 +145,9 @@ func (c *Capture) Attached() (hooks map[AttachedKey]int, failed map[string]int, 
 	return c.attached.state()
 }
 
+// Current are the maps that the programs write now, for tests and benchmarks.
+func (c *Capture) Current() bpf.Generation { return c.objects.Rotation(int(c.rotation.current & 1)) }
+
 // Translation asks conntrack for the connection that a tuple belongs to; nil if it has none.
 func (c *Capture) Translation(t flow.Tuple) (*flow.Translation, error) {
 	if c.nat == nil {

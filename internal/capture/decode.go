@@ -81,9 +81,13 @@ func (d *decoder) fill(r *flow.Record, v *bpf.Flow4) {
 	}
 }
 
+// interfaceOf is never nil where packets were seen: slot 0 stands for what has none.
 func (d *decoder) interfaceOf(slot uint16, c flow.Count) *flow.Interface {
-	if c.Packets == 0 || int(slot) >= len(d.owner) {
+	if c.Packets == 0 {
 		return nil
+	}
+	if int(slot) >= len(d.owner) || d.owner[slot] == nil {
+		return d.owner[0]
 	}
 	return d.owner[slot]
 }

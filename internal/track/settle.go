@@ -33,20 +33,22 @@ type ledger struct {
 
 // follow counts what a record says of packets between pods of this node.
 func (t *Table[P]) follow(c *Conn[P], r *flow.Record, swapped bool) {
-	var local bool
 	for _, d := range []flow.Direction{flow.AtoB, flow.BtoA} {
 		from, to := &r.Dir[d], Of(d, swapped)
 		if i := from.SentIf; i != nil && i.Role == flow.PodSide {
 			c.sent[to] += from.Sent.Packets
-			local = true
 		}
 		if i := from.DeliveredIf; i != nil && i.Role == flow.PodSide {
+			if c.delivered[to] == 0 {
+				t.behind.learn(r.Key.Tuple(d).Dst, i)
+			}
 			c.delivered[to] += from.Delivered.Packets
-			t.behind.learn(r.Key.Tuple(d).Dst, i)
-			local = true
 		}
 	}
-	if !local || c.settled() {
+	if !c.local {
+		c.local = t.isLocal(c)
+	}
+	if !c.local || c.settled() {
 		return
 	}
 	if c.ledger == nil {
@@ -54,6 +56,20 @@ func (t *Table[P]) follow(c *Conn[P], r *flow.Record, swapped bool) {
 		t.open[c] = struct{}{}
 	}
 	c.ledger.touched = true
+}
+
+// isLocal tells whether packets that left a pod of this node are for another one.
+// That shows as soon as one arrives; where nothing comes back, others may have.
+func (t *Table[P]) isLocal(c *Conn[P]) bool {
+	for _, d := range []flow.Direction{flow.AtoB, flow.BtoA} {
+		if c.sent[d] == 0 {
+			continue
+		}
+		if c.delivered[d] > 0 || c.State == flow.Unanswered && t.behind[c.receiver(d)] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // settled: everything that left a pod arrived, but for what is known to be lost.

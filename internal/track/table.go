@@ -16,7 +16,8 @@ type Conn[P any] struct {
 	fresh     bool      // everything since its first packet was seen
 	sent      [2]uint64 // packets that left a pod of this node
 	delivered [2]uint64 // packets that were handed to a pod of this node
-	ledger    *ledger   // while some of them are on their way, or lost
+	local     bool      // both sides of a direction are on this node
+	ledger    *ledger   // while packets between them are on their way, or lost
 
 	alias      flow.Key // the translated key that leads here, too
 	due        int64    // second of the wheel's next look, plus one; 0: not in the wheel
@@ -32,6 +33,7 @@ type reference[P any] struct {
 // Table holds the connections of the node. It is for one goroutine.
 type Table[P any] struct {
 	config Config
+	first  func(*flow.Record)
 	ended  Ended[P]
 	keys   map[flow.Key]reference[P]
 	free   *Conn[P]
@@ -49,10 +51,12 @@ type Ended[P any] func(c, into *Conn[P], swapped bool)
 // chunk is how many connections are allocated together.
 const chunk = 1024
 
-// New makes an empty table.
-func New[P any](config Config, now flow.Nanos, ended Ended[P]) *Table[P] {
+// New makes an empty table. It calls first with a record whose key it does not
+// know, so that conntrack can be asked what else the connection is called.
+func New[P any](config Config, now flow.Nanos, first func(*flow.Record), ended Ended[P]) *Table[P] {
 	t := &Table[P]{
 		config: config,
+		first:  first,
 		ended:  ended,
 		keys:   map[flow.Key]reference[P]{},
 		open:   map[*Conn[P]]struct{}{},
@@ -76,6 +80,7 @@ func (t *Table[P]) Update(r *flow.Record, now flow.Nanos) (c *Conn[P], swapped b
 	}
 	switch {
 	case !known:
+		t.first(r)
 		ref = t.insert(r, now)
 	case r.NAT != nil && ref.conn.NAT == nil:
 		ref = t.translate(ref, r, now)
@@ -90,12 +95,6 @@ func (t *Table[P]) Update(r *flow.Record, now flow.Nanos) (c *Conn[P], swapped b
 		t.schedule(ref.conn, now) // sooner than was planned
 	}
 	return ref.conn, ref.swapped
-}
-
-// Knows tells whether a key leads to a connection.
-func (t *Table[P]) Knows(k flow.Key) bool {
-	_, known := t.keys[k]
-	return known
 }
 
 // insert makes a connection for a record whose key is not known, or finds the
