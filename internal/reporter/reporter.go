@@ -160,19 +160,17 @@ func Seen(counts *Counts, src, dst *flow.Endpoint) flow.Count {
 }
 
 // Logs tells whether the event about a connection is this node's to emit: it is
-// where the initiator's pod is; if that is no pod of the cluster, where the
-// responder is; and if that is outside, too, where it was seen. With an unknown
-// initiator A stands for it, which is the same on all nodes.
+// where the initiator is, be it a pod or a node; if that is outside of the cluster,
+// where the responder is, or where it was forwarded under a node's address. With an
+// unknown initiator A stands for it, which is the same on all nodes.
 func Logs(c *flow.Connection) bool {
 	forward := c.Initiator.Direction()
 	src, dst := c.Src(forward), c.Dst(forward)
 	switch {
-	case src.Kind == flow.Pod:
+	case src.Kind == flow.Pod, src.Kind == flow.Node:
 		return src.Local
 	case dst.Kind == flow.Pod, dst.Kind == flow.Node:
-		return dst.Local
-	case src.Kind == flow.Node:
-		return src.Local
+		return dst.Local || c.NAT != nil && c.NAT.Reply.Dst != c.NAT.Original.Src
 	default:
 		return true
 	}

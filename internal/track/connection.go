@@ -30,9 +30,9 @@ func (c *Conn[P]) reused(r *flow.Record) bool {
 	return c.State == flow.Closed && r.SYN > c.Last
 }
 
-// olderThan is how long a flow may have been silent when the capture began and
-// still be taken for an old one: what is seen first after that has begun then.
-const olderThan = flow.Nanos(5 * time.Second)
+// olderThan is how long a flow without handshake may be silent when the capture
+// begins and still be taken for an old one: what is seen first after that begins then.
+const olderThan = flow.Nanos(time.Second)
 
 // seenFromTheStart tells whether the record has the connection's first packet: it
 // is a SYN, or an earlier one would have been seen.
