@@ -166,6 +166,10 @@ func (v view) Lookup(a flow.Addr, _ flow.Nanos) (*flow.Endpoint, bool) {
 
 func (v view) Node() *flow.Endpoint { return v.node }
 
+func (v view) UnnamedPod() *flow.Endpoint {
+	return &flow.Endpoint{Kind: flow.Pod, Local: true, NodeName: v.node.NodeName}
+}
+
 func (c *testCluster) seenFrom(node string) view {
 	v := view{objects: map[flow.Addr]*flow.Endpoint{}}
 	for addr, e := range c.objects {

@@ -32,11 +32,13 @@ type netReceiver struct {
 	metrics   *sender[pmetric.Metrics] // nil: in no metrics pipeline
 	logs      *sender[plog.Logs]       // nil: in no logs pipeline
 
-	mu       sync.Mutex
-	hosts    []component.Host
+	mu       sync.Mutex // held while it starts or stops
 	started  bool
 	startErr error
 	stopped  bool
+
+	hostsMu sync.Mutex // status is reported while it starts or stops, too
+	hosts   []component.Host
 
 	cluster *kube.Watcher
 	data    *data
@@ -65,7 +67,9 @@ func (r *netReceiver) sendLogsTo(next consumer.Logs) {
 func (r *netReceiver) Start(_ context.Context, host component.Host) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.hostsMu.Lock()
 	r.hosts = append(r.hosts, host)
+	r.hostsMu.Unlock()
 	if r.started {
 		return r.startErr
 	}
@@ -93,9 +97,7 @@ func (r *netReceiver) start() (err error) {
 	if r.cluster, err = kube.New(r.config.Kubernetes, r.logger, r.clusterEvents()); err != nil {
 		return err
 	}
-	if err = r.cluster.Start(context.Background()); err != nil {
-		return err
-	}
+	r.cluster.Start()
 	if r.data, err = r.open(); err != nil {
 		return err
 	}
@@ -199,9 +201,9 @@ func (r *netReceiver) reportStatus(err error) {
 	if err != nil {
 		event = componentstatus.NewRecoverableErrorEvent(err)
 	}
-	r.mu.Lock()
+	r.hostsMu.Lock()
 	hosts := r.hosts
-	r.mu.Unlock()
+	r.hostsMu.Unlock()
 	for _, host := range hosts {
 		componentstatus.ReportStatus(host, event)
 	}

@@ -88,7 +88,14 @@ func observeFeatures(c *capture.Capture) metric.Int64Callback {
 
 func observeObjects(w *kube.Watcher) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
-		for kind, n := range w.Objects() {
+		if !w.Enabled() {
+			return nil
+		}
+		objects := w.Objects()
+		for kind, n := range map[string]int{
+			"pod": objects.Pods, "ended_pod": objects.Ended, "node": objects.Nodes, "owner": objects.Owners,
+			"service": objects.Services, "endpoint_slice": objects.EndpointSlices,
+		} {
 			o.Observe(int64(n), metric.WithAttributes(attribute.String("kind", kind)))
 		}
 		return nil

@@ -28,7 +28,7 @@ func (r *netReceiver) open() (*data, error) {
 		return nil, err
 	}
 	r.logFeatures(captured.Features())
-	d, err := join(r.config, captured, clusterOf(r.cluster), r.nodeName(), r.telemetry, r.logger)
+	d, err := join(r.config, captured, clusterOf(r.cluster, captured), r.nodeName(), r.telemetry, r.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -96,13 +96,7 @@ func (r *netReceiver) logFeatures(features []capture.Feature) {
 }
 
 // nodeName names this node: as configured, or as the host is called.
-func (r *netReceiver) nodeName() string {
-	if name := r.config.Kubernetes.NodeNameOrDefault(); name != "" {
-		return name
-	}
-	name, _ := os.Hostname()
-	return name
-}
+func (r *netReceiver) nodeName() string { return r.cluster.Node().NodeName }
 
 // scope is the head of every message.
 func (r *netReceiver) scope() emit.Scope {
@@ -123,7 +117,7 @@ func (r *netReceiver) scope() emit.Scope {
 	return emit.Scope{
 		Resource: resource.Emit(),
 		Version:  version(),
-		Skew:     time.Duration(time.Now().UnixNano() - int64(r.data.capture.Now())),
+		Skew:     skewOf(r.data.capture),
 	}
 }
 
@@ -146,18 +140,27 @@ func version() string {
 }
 
 // clusterOf adapts the watcher to what the resolver asks.
-func clusterOf(w *kube.Watcher) endpoint.Cluster {
+func clusterOf(w *kube.Watcher, c *capture.Capture) endpoint.Cluster {
 	if !w.Enabled() {
 		return nil
 	}
-	return cluster{w}
+	return cluster{w, c}
 }
 
-type cluster struct{ *kube.Watcher }
+type cluster struct {
+	*kube.Watcher
+	capture *capture.Capture
+}
 
+// Lookup asks on the cluster's clock, which is the time of day.
 func (c cluster) Lookup(a flow.Addr, at flow.Nanos) (*flow.Endpoint, bool) {
-	e, found := c.Watcher.Lookup(a, time.Unix(0, int64(at)))
+	e, found := c.Watcher.Lookup(a, at+flow.Nanos(skewOf(c.capture)))
 	return e, found == kube.Pending
+}
+
+// skewOf is what added to the data path's clock gives the time of day.
+func skewOf(c *capture.Capture) time.Duration {
+	return time.Duration(time.Now().UnixNano() - int64(c.Now()))
 }
 
 // clusterEvents are what the watcher tells us.

@@ -15,6 +15,8 @@ type Cluster interface {
 	Lookup(a flow.Addr, at flow.Nanos) (e *flow.Endpoint, pending bool)
 	// Node is this node.
 	Node() *flow.Endpoint
+	// UnnamedPod is a pod of this node of which no more is known.
+	UnnamedPod() *flow.Endpoint
 }
 
 // Node knows the addresses of this node.
@@ -59,15 +61,22 @@ func New(config Config, cluster Cluster, node Node, nodeName string) *Resolver {
 }
 
 // Resolve says who had an address at a time. behind tells that packets of it were
-// seen at a pod's veth of this node. With wait, the cluster may know more soon.
+// seen at a pod's veth of this node. With wait, the cluster may know more soon; the
+// endpoint is what to say if it does not.
 func (r *Resolver) Resolve(a flow.Addr, at flow.Nanos, behind bool) (e *flow.Endpoint, wait bool) {
 	if r.cluster != nil {
 		known, pending := r.cluster.Lookup(a, at)
 		if known != nil && !pending {
 			return r.localise(known, behind), false
 		}
-		if !r.node.IsOwn(a) && (pending || behind) {
-			return r.unnamed(known, behind), true
+		switch {
+		case r.node.IsOwn(a):
+		case known != nil:
+			return r.localise(known, behind), true
+		case behind:
+			return r.cluster.UnnamedPod(), true
+		case pending:
+			return r.outsider(a), true
 		}
 	}
 	switch {
@@ -76,10 +85,15 @@ func (r *Resolver) Resolve(a flow.Addr, at flow.Nanos, behind bool) (e *flow.End
 	case behind:
 		return r.nameless, false
 	}
+	return r.outsider(a), false
+}
+
+// outsider is who has an address that is none of the cluster's.
+func (r *Resolver) outsider(a flow.Addr) *flow.Endpoint {
 	if named, ok := r.ranges.Lookup(a.Netip()); ok {
-		return named, false
+		return named
 	}
-	return r.outside, false
+	return r.outside
 }
 
 func (r *Resolver) thisNode() *flow.Endpoint {
@@ -89,14 +103,6 @@ func (r *Resolver) thisNode() *flow.Endpoint {
 		}
 	}
 	return r.self
-}
-
-// unnamed is what to call an address of the cluster if its object stays unknown.
-func (r *Resolver) unnamed(known *flow.Endpoint, behind bool) *flow.Endpoint {
-	if known == nil {
-		return r.nameless
-	}
-	return r.localise(known, behind)
 }
 
 // localise believes the veth: a pod that is seen there is on this node, whatever
