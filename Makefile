@@ -33,6 +33,17 @@ test: ## run all tests that this machine allows (as root: all of them; EBPFNET_R
 	@tools/setup.sh test
 	CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
 
+.PHONY: apiserver apiserver-there test-apiserver
+apiserver: ## build the real API server that some tests use (ten minutes once; then `make test` uses it)
+	@tools/setup.sh build
+	@e2e/apiserver/build.sh
+
+apiserver-there:
+	@e2e/apiserver/build.sh --check
+
+test-apiserver: apiserver ## run the tests that need a real API server
+	EBPFNET_REQUIRE_APISERVER=1 CGO_ENABLED=1 $(GO) test -race -timeout 15m ./internal/kube/
+
 .PHONY: bench
 bench: ## run the benchmarks whose figures docs/performance.md quotes (needs root)
 	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 30m ./...

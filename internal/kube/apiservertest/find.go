@@ -28,7 +28,7 @@ func binaries(t testing.TB) string {
 			}
 		}
 	}
-	const why = "no etcd and kube-apiserver in $KUBEBUILDER_ASSETS nor in the cache folder ebpfnet-apiserver: run e2e/apiserver/build.sh"
+	const why = "no etcd and kube-apiserver in $KUBEBUILDER_ASSETS nor in the cache folder ebpfnet-apiserver: run `make apiserver`"
 	if os.Getenv("EBPFNET_REQUIRE_APISERVER") == "1" {
 		t.Fatal(why)
 	}
