@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cilium/ebpf"
-
 	"github.com/ebpfnet/ebpfnetreceiver/bpf"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
@@ -21,14 +19,14 @@ const drainsBeforeReuse = 2
 // slots gives interfaces their places in the kernel's tables. Slot 0 is for
 // packets of interfaces that have none.
 type slots struct {
-	table   *ebpf.Map // buckets by ifindex
+	table   *bpf.SlotTable
 	buckets map[uint32]uint32
 	owner   [bpf.MaxInterfaces]*flow.Interface // nil: free
 	resting map[uint16]int                     // given back; drains until reuse
 	next    int                                // where the search for a free slot goes on
 }
 
-func newSlots(table *ebpf.Map) *slots {
+func newSlots(table *bpf.SlotTable) *slots {
 	s := &slots{table: table, buckets: map[uint32]uint32{}, resting: map[uint16]int{}}
 	s.owner[0] = &flow.Interface{Name: "unknown"}
 	return s
