@@ -91,7 +91,9 @@ func TestRulesOfAllPoliciesAddUp(t *testing.T) {
 }
 
 func TestPeers(t *testing.T) {
-	ingress := func(from string) string { return `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [` + from + `]}]}` }
+	ingress := func(from string) string {
+		return `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [` + from + `]}]}`
+	}
 	for name, c := range map[string]struct{ from, decides string }{
 		"own namespace": {`{podSelector: {}}`, `
 			shop/web > shop/db 1: allowed

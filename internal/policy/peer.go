@@ -98,12 +98,13 @@ func inNamespace(own *namespace, id selectorID, ns *namespace) truth {
 	return truthOf(ns.labels.is(id))
 }
 
-// outsider tells whether an end is nobody of the cluster.
+// outsider tells whether an end is one that Cilium knows by its address. Nodes
+// are if it is configured so (policy-cidr-match-mode).
 func outsider(o *end) truth {
 	switch o.class {
 	case outside:
 		return yes
-	case unresolved:
+	case unresolved, theNode:
 		return maybe
 	}
 	return no

@@ -27,15 +27,15 @@ func (d Decision) String() string {
 type Reason uint8
 
 const (
-	ByPolicy      Reason = iota // Result.Policy
-	ByDefault                   // no policy selects the one who would be asked
-	SelfTraffic                 // a pod cannot block access to itself
-	NodeTraffic                 // between a pod and its own node
-	UnknownPod                  // an end is not known (yet), and it matters
-	UnknownPolicy               // Result.Policy has a part that is not evaluated, and it matters
-	Ambiguous                   // the API leaves it to the implementation
-	UnknownBackend              // the Service's endpoints are not of one kind
-	Overfull                    // a policy had no room: Config.MaxMemory
+	ByPolicy       Reason = iota // Result.Policy
+	ByDefault                    // no policy selects the one who would be asked
+	SelfTraffic                  // a pod cannot block access to itself
+	NodeTraffic                  // between a pod and its own node
+	UnknownPod                   // an end is not known (yet), and it matters
+	UnknownPolicy                // Result.Policy has a part that is not evaluated, and it matters
+	Ambiguous                    // the API leaves it to the implementation
+	UnknownBackend               // the Service's endpoints are not of one kind
+	Overfull                     // a policy had no room: Config.MaxMemory
 )
 
 // Result is what the policies say, and which. It shares strings with the policies.
