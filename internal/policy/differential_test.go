@@ -3,7 +3,6 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/policy/policytest"
 )
 
 var protoOf = map[corev1.Protocol]uint8{corev1.ProtocolTCP: flow.TCP, corev1.ProtocolUDP: flow.UDP, corev1.ProtocolSCTP: flow.SCTP}
@@ -20,7 +20,7 @@ var protoOf = map[corev1.Protocol]uint8{corev1.ProtocolTCP: flow.TCP, corev1.Pro
 // twins are the evaluator and the reference with the same facts.
 type twins struct {
 	t    testing.TB
-	r    random
+	r    policytest.Random
 	e    *Evaluator
 	ref  *reference
 	pods []*refPod
@@ -29,11 +29,11 @@ type twins struct {
 func newTwins(t testing.TB, seed uint64) *twins {
 	e, err := New(NewDefaultConfig())
 	require.NoError(t, err)
-	w := &twins{t: t, r: random{rand.New(rand.NewPCG(seed, 1))}, e: e,
+	w := &twins{t: t, r: policytest.New(seed), e: e,
 		ref: &reference{namespaces: map[string]map[string]string{}, nodes: map[string]map[string]string{}}}
 	for _, n := range []string{"n1", "n2", "n3"} {
 		w.namespace(n)
-		w.ref.nodes["node-"+n] = w.r.labels()
+		w.ref.nodes["node-"+n] = w.r.Labels()
 		require.NoError(t, e.PutNode(&Node{"node-" + n, w.ref.nodes["node-"+n]}))
 	}
 	for i := range 8 {
@@ -44,18 +44,18 @@ func newTwins(t testing.TB, seed uint64) *twins {
 }
 
 func (w *twins) namespace(name string) {
-	w.ref.namespaces[name] = w.r.labels()
+	w.ref.namespaces[name] = w.r.Labels()
 	require.NoError(w.t, w.e.PutNamespace(&Namespace{name, w.ref.namespaces[name]}, 1))
 }
 
 // pod makes a pod anew, under the same name.
 func (w *twins) pod(i int) {
 	p := w.pods[i]
-	*p = refPod{name: p.name, namespace: pick(w.r, "n1", "n1", "n2", "n3"), node: pick(w.r, "node-n1", "node-n2"), ip: w.r.ip(), labels: w.r.labels(), host: w.r.maybe(8)}
+	*p = refPod{name: p.name, namespace: policytest.Pick(w.r, "n1", "n1", "n2", "n3"), node: policytest.Pick(w.r, "node-n1", "node-n2"), ip: w.r.IP(), labels: w.r.Labels(), host: w.r.OneIn(8)}
 	f := &Pod{UID: p.name, Namespace: p.namespace, Labels: p.labels, Node: p.node, HostNetwork: p.host}
 	for _, name := range []string{"web", "dns"} {
-		if w.r.maybe(2) {
-			port := corev1.ContainerPort{Name: name, ContainerPort: w.r.port(), Protocol: w.r.proto()}
+		if w.r.OneIn(2) {
+			port := corev1.ContainerPort{Name: name, ContainerPort: w.r.Port(), Protocol: w.r.Proto()}
 			p.ports = append(p.ports, port)
 			f.Ports = append(f.Ports, NamedPort{name, protoOf[port.Protocol], uint16(port.ContainerPort)})
 		}
@@ -74,21 +74,21 @@ func (w *twins) put(o any) {
 func (w *twins) policies() {
 	w.ref.policies, w.ref.cluster = nil, nil
 	for _, ref := range w.e.Refs() {
-		if w.r.maybe(2) {
+		if w.r.OneIn(2) {
 			w.e.Remove(ref, InForce, 2)
 		}
 	}
 	for i := range w.r.IntN(6) {
-		p := w.r.networkPolicy(fmt.Sprint("p", i))
+		p := w.r.NetworkPolicy(fmt.Sprint("p", i))
 		w.ref.policies = append(w.ref.policies, p)
-		if w.r.maybe(2) {
+		if w.r.OneIn(2) {
 			w.put(p)
 		} else {
 			require.NoError(w.t, w.e.PutNetworkPolicy(p, 1))
 		}
 	}
 	for i := range w.r.IntN(4) {
-		p := w.r.clusterPolicy(fmt.Sprint("p", i), int32(i))
+		p := w.r.ClusterPolicy(fmt.Sprint("p", i), int32(i))
 		w.ref.cluster = append(w.ref.cluster, p)
 		w.put(p)
 	}
@@ -111,13 +111,13 @@ func (w *twins) end() (refEnd, Party) {
 	var p Party
 	switch w.r.IntN(6) {
 	case 0:
-		r.ip = w.r.ip()
+		r.ip = w.r.IP()
 		p.Kind = flow.External
 	case 1:
-		r.node, r.ip = pick(w.r, "node-n1", "node-n2", "node-n3"), w.r.ip()
+		r.node, r.ip = policytest.Pick(w.r, "node-n1", "node-n2", "node-n3"), w.r.IP()
 		p.Kind, p.Node = flow.Node, r.node
 	default:
-		r.pod = pick(w.r, w.pods...)
+		r.pod = policytest.Pick(w.r, w.pods...)
 		r.ip = r.pod.ip
 		p.Kind, p.Pod = flow.Pod, r.pod.name
 	}
@@ -126,7 +126,7 @@ func (w *twins) end() (refEnd, Party) {
 }
 
 func (w *twins) call() (*refCall, *Connection) {
-	r := &refCall{port: w.r.port(), proto: w.r.proto()}
+	r := &refCall{port: w.r.Port(), proto: w.r.Proto()}
 	c := &Connection{Port: uint16(r.port), Proto: protoOf[r.proto]}
 	r.src, c.Src = w.end()
 	r.dst, c.Dst = w.end()
@@ -147,7 +147,7 @@ func TestAgainstTheReference(t *testing.T) {
 		for range 30 {
 			w.policies()
 			w.pod(w.r.IntN(len(w.pods)))
-			w.namespace(pick(w.r, "n1", "n2", "n3"))
+			w.namespace(policytest.Pick(w.r, "n1", "n2", "n3"))
 			for range 60 {
 				r, c := w.call()
 				got := w.e.Evaluate(c, InForce)
@@ -176,7 +176,7 @@ func TestUnknownIsNeverAGuess(t *testing.T) {
 	for seed := range uint64(200) {
 		w := newTwins(t, seed)
 		w.policies()
-		p := w.r.networkPolicy("opaque")
+		p := w.r.NetworkPolicy("opaque")
 		if len(p.Spec.Ingress) == 0 {
 			continue
 		}

@@ -1,4 +1,6 @@
-package policy
+// Package policytest makes random policies of a small world, so that they meet
+// each other often: for tests that compare evaluators.
+package policytest
 
 import (
 	"fmt"
@@ -11,83 +13,92 @@ import (
 	"sigs.k8s.io/network-policy-api/apis/v1alpha2"
 )
 
-// random makes objects of a small world, so that they meet each other often.
-type random struct{ *rand.Rand }
+// Random makes objects.
+type Random struct{ *rand.Rand }
 
-func (r random) maybe(of int) bool { return r.IntN(of) == 0 }
+// New makes the same objects for the same seed.
+func New(seed uint64) Random { return Random{rand.New(rand.NewPCG(seed, 1))} }
 
-func pick[T any](r random, all ...T) T { return all[r.IntN(len(all))] }
+// OneIn is true once in so many times.
+func (r Random) OneIn(n int) bool { return r.IntN(n) == 0 }
 
-func several[T any](r random, most int, one func() T) (all []T) {
+// Pick returns one of all.
+func Pick[T any](r Random, all ...T) T { return all[r.IntN(len(all))] }
+
+func several[T any](r Random, most int, one func() T) (all []T) {
 	for range r.IntN(most + 1) {
 		all = append(all, one())
 	}
 	return all
 }
 
-func (r random) labels() map[string]string {
+// Labels of pods, namespaces and nodes.
+func (r Random) Labels() map[string]string {
 	all := map[string]string{}
 	for _, k := range []string{"a", "b", "c"} {
-		if !r.maybe(3) {
-			all[k] = pick(r, "1", "2", "3")
+		if !r.OneIn(3) {
+			all[k] = Pick(r, "1", "2", "3")
 		}
 	}
 	return all
 }
 
-func (r random) selector() *metav1.LabelSelector {
+func (r Random) selector() *metav1.LabelSelector {
 	s := &metav1.LabelSelector{}
-	if r.maybe(4) {
+	if r.OneIn(4) {
 		return s
 	}
-	if r.maybe(2) {
-		s.MatchLabels = map[string]string{pick(r, "a", "b"): pick(r, "1", "2")}
+	if r.OneIn(2) {
+		s.MatchLabels = map[string]string{Pick(r, "a", "b"): Pick(r, "1", "2")}
 	}
 	for range r.IntN(2) {
-		e := metav1.LabelSelectorRequirement{Key: pick(r, "a", "b", "c", "d"),
-			Operator: pick(r, metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn, metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist)}
+		e := metav1.LabelSelectorRequirement{Key: Pick(r, "a", "b", "c", "d"),
+			Operator: Pick(r, metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn, metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist)}
 		if e.Operator == metav1.LabelSelectorOpIn || e.Operator == metav1.LabelSelectorOpNotIn {
-			e.Values = []string{pick(r, "1", "2"), pick(r, "2", "3")}
+			e.Values = []string{Pick(r, "1", "2"), Pick(r, "2", "3")}
 		}
 		s.MatchExpressions = append(s.MatchExpressions, e)
 	}
 	return s
 }
 
-func (r random) proto() corev1.Protocol {
-	return pick(r, corev1.ProtocolTCP, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)
+// Proto is a protocol that has ports.
+func (r Random) Proto() corev1.Protocol {
+	return Pick(r, corev1.ProtocolTCP, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)
 }
 
-func (r random) cidr() string {
-	if r.maybe(3) {
+func (r Random) cidr() string {
+	if r.OneIn(3) {
 		return fmt.Sprintf("fd00::%d:0/%d", r.IntN(3), 96+r.IntN(33))
 	}
 	return fmt.Sprintf("198.18.%d.%d/%d", r.IntN(4), r.IntN(8), 20+r.IntN(13))
 }
 
-func (r random) ip() string {
-	if r.maybe(3) {
+// IP is an address that some of the ranges contain.
+func (r Random) IP() string {
+	if r.OneIn(3) {
 		return fmt.Sprintf("fd00::%d:%d", r.IntN(3), r.IntN(8))
 	}
 	return fmt.Sprintf("198.18.%d.%d", r.IntN(4), r.IntN(8))
 }
 
-func (r random) port() int32 { return 80 + r.Int32N(5) }
+// Port is a port that some of the rules are about.
+func (r Random) Port() int32 { return 80 + r.Int32N(5) }
 
-func (r random) networkPort() networkingv1.NetworkPolicyPort {
+func (r Random) networkPort() networkingv1.NetworkPolicyPort {
 	var p networkingv1.NetworkPolicyPort
-	if r.maybe(2) {
-		proto := r.proto()
+	if r.OneIn(2) {
+		proto := r.Proto()
 		p.Protocol = &proto
 	}
 	switch r.IntN(4) {
 	case 0:
-		name := intstr.FromString(pick(r, "web", "dns"))
+		name := intstr.FromString(Pick(r, "web", "dns"))
 		p.Port = &name
 	case 1, 2:
-		n := intstr.FromInt32(r.port())
+		n := intstr.FromInt32(r.Port())
 		p.Port = &n
-		if r.maybe(2) {
+		if r.OneIn(2) {
 			end := n.IntVal + r.Int32N(3)
 			p.EndPort = &end
 		}
@@ -95,7 +106,7 @@ func (r random) networkPort() networkingv1.NetworkPolicyPort {
 	return p
 }
 
-func (r random) networkPeer() (p networkingv1.NetworkPolicyPeer) {
+func (r Random) networkPeer() (p networkingv1.NetworkPolicyPeer) {
 	switch r.IntN(4) {
 	case 0:
 		p.IPBlock = &networkingv1.IPBlock{CIDR: r.cidr(), Except: several(r, 2, r.cidr)}
@@ -109,10 +120,11 @@ func (r random) networkPeer() (p networkingv1.NetworkPolicyPeer) {
 	return p
 }
 
-func (r random) networkPolicy(name string) *networkingv1.NetworkPolicy {
+// NetworkPolicy is one of namespace n1 or n2.
+func (r Random) NetworkPolicy(name string) *networkingv1.NetworkPolicy {
 	p := &networkingv1.NetworkPolicy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: pick(r, "n1", "n2"), Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: Pick(r, "n1", "n2"), Name: name},
 	}
 	p.Spec.PodSelector = *r.selector()
 	p.Spec.Ingress = several(r, 3, func() networkingv1.NetworkPolicyIngressRule {
@@ -121,19 +133,19 @@ func (r random) networkPolicy(name string) *networkingv1.NetworkPolicy {
 	p.Spec.Egress = several(r, 3, func() networkingv1.NetworkPolicyEgressRule {
 		return networkingv1.NetworkPolicyEgressRule{Ports: several(r, 2, r.networkPort), To: several(r, 2, r.networkPeer)}
 	})
-	p.Spec.PolicyTypes = pick(r, nil, []networkingv1.PolicyType{"Ingress"}, []networkingv1.PolicyType{"Egress"}, []networkingv1.PolicyType{"Ingress", "Egress"})
+	p.Spec.PolicyTypes = Pick(r, nil, []networkingv1.PolicyType{"Ingress"}, []networkingv1.PolicyType{"Egress"}, []networkingv1.PolicyType{"Ingress", "Egress"})
 	return p
 }
 
-func (r random) protocols() []v1alpha2.ClusterNetworkPolicyProtocol {
+func (r Random) protocols() []v1alpha2.ClusterNetworkPolicyProtocol {
 	return several(r, 2, func() (p v1alpha2.ClusterNetworkPolicyProtocol) {
-		port := &v1alpha2.Port{Number: r.port()}
-		if r.maybe(2) {
+		port := &v1alpha2.Port{Number: r.Port()}
+		if r.OneIn(2) {
 			port = &v1alpha2.Port{Range: &v1alpha2.PortRange{Start: port.Number, End: port.Number + 2}}
 		}
 		switch r.IntN(4) {
 		case 0:
-			p.DestinationNamedPort = pick(r, "web", "dns")
+			p.DestinationNamedPort = Pick(r, "web", "dns")
 		case 1:
 			p.UDP = &v1alpha2.ClusterNetworkPolicyProtocolUDP{DestinationPort: port}
 		default:
@@ -143,28 +155,29 @@ func (r random) protocols() []v1alpha2.ClusterNetworkPolicyProtocol {
 	})
 }
 
-func (r random) namespacedPod() *v1alpha2.NamespacedPod {
+func (r Random) namespacedPod() *v1alpha2.NamespacedPod {
 	return &v1alpha2.NamespacedPod{NamespaceSelector: *r.selector(), PodSelector: *r.selector()}
 }
 
-func (r random) action() v1alpha2.ClusterNetworkPolicyRuleAction {
-	return pick(r, v1alpha2.ClusterNetworkPolicyRuleActionAccept, v1alpha2.ClusterNetworkPolicyRuleActionDeny, v1alpha2.ClusterNetworkPolicyRuleActionPass)
+func (r Random) action() v1alpha2.ClusterNetworkPolicyRuleAction {
+	return Pick(r, v1alpha2.ClusterNetworkPolicyRuleActionAccept, v1alpha2.ClusterNetworkPolicyRuleActionDeny, v1alpha2.ClusterNetworkPolicyRuleActionPass)
 }
 
-func (r random) clusterPolicy(name string, priority int32) *v1alpha2.ClusterNetworkPolicy {
+// ClusterPolicy is one of either tier.
+func (r Random) ClusterPolicy(name string, priority int32) *v1alpha2.ClusterNetworkPolicy {
 	p := &v1alpha2.ClusterNetworkPolicy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "policy.networking.k8s.io/v1alpha2", Kind: "ClusterNetworkPolicy"},
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 	}
-	p.Spec.Tier, p.Spec.Priority = pick(r, v1alpha2.AdminTier, v1alpha2.BaselineTier), priority
-	if r.maybe(2) {
+	p.Spec.Tier, p.Spec.Priority = Pick(r, v1alpha2.AdminTier, v1alpha2.BaselineTier), priority
+	if r.OneIn(2) {
 		p.Spec.Subject.Namespaces = r.selector()
 	} else {
 		p.Spec.Subject.Pods = r.namespacedPod()
 	}
 	p.Spec.Ingress = several(r, 2, func() v1alpha2.ClusterNetworkPolicyIngressRule {
 		peer := v1alpha2.ClusterNetworkPolicyIngressPeer{Namespaces: r.selector()}
-		if r.maybe(2) {
+		if r.OneIn(2) {
 			peer = v1alpha2.ClusterNetworkPolicyIngressPeer{Pods: r.namespacedPod()}
 		}
 		return v1alpha2.ClusterNetworkPolicyIngressRule{Action: r.action(), From: []v1alpha2.ClusterNetworkPolicyIngressPeer{peer}, Protocols: r.protocols()}
@@ -172,7 +185,7 @@ func (r random) clusterPolicy(name string, priority int32) *v1alpha2.ClusterNetw
 	p.Spec.Egress = several(r, 2, func() v1alpha2.ClusterNetworkPolicyEgressRule {
 		var to []v1alpha2.ClusterNetworkPolicyEgressPeer
 		for range 1 + r.IntN(2) {
-			to = append(to, pick(r, v1alpha2.ClusterNetworkPolicyEgressPeer{Namespaces: r.selector()}, v1alpha2.ClusterNetworkPolicyEgressPeer{Pods: r.namespacedPod()},
+			to = append(to, Pick(r, v1alpha2.ClusterNetworkPolicyEgressPeer{Namespaces: r.selector()}, v1alpha2.ClusterNetworkPolicyEgressPeer{Pods: r.namespacedPod()},
 				v1alpha2.ClusterNetworkPolicyEgressPeer{Nodes: r.selector()}, v1alpha2.ClusterNetworkPolicyEgressPeer{Networks: []v1alpha2.CIDR{v1alpha2.CIDR(r.cidr()), v1alpha2.CIDR(r.cidr())}}))
 		}
 		return v1alpha2.ClusterNetworkPolicyEgressRule{Action: r.action(), To: to, Protocols: r.protocols()}
