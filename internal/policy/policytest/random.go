@@ -5,6 +5,7 @@ package policytest
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -77,7 +78,7 @@ func (r Random) cidr() string {
 // IP is an address that some of the ranges contain.
 func (r Random) IP() string {
 	if r.OneIn(3) {
-		return fmt.Sprintf("fd00::%d:%d", r.IntN(3), r.IntN(8))
+		return netip.MustParseAddr(fmt.Sprintf("fd00::%d:%d", r.IntN(3), r.IntN(8))).String()
 	}
 	return fmt.Sprintf("198.18.%d.%d", r.IntN(4), r.IntN(8))
 }
