@@ -3,7 +3,11 @@ package policy
 import (
 	"fmt"
 	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -147,6 +151,50 @@ func BenchmarkPolicyChange(b *testing.B) {
 		p := largePolicy(i % largePolicies)
 		p.Spec.PodSelector = *selecting("app", fmt.Sprint("new-", i))
 		require.NoError(b, e.PutNetworkPolicy(p, 1))
+	}
+}
+
+// BenchmarkEvaluateDuringChurn has a writer that changes policies without a pause,
+// which reports how long the slowest of the reader's questions took.
+func BenchmarkEvaluateDuringChurn(b *testing.B) {
+	e := large(b, largePods, largePolicies)
+	c := between(1, 101, 8080)
+	var done atomic.Bool
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for i := 0; !done.Load(); i++ {
+			p := largePolicy(i % largePolicies)
+			p.Spec.PodSelector = *selecting("app", fmt.Sprint("new-", i))
+			if err := e.PutNetworkPolicy(p, 1); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	var took []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		e.Evaluate(c, InForce)
+		took = append(took, time.Since(began))
+	}
+	done.Store(true)
+	writer.Wait()
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)*999/1000].Nanoseconds()), "p99.9-ns")
+	b.ReportMetric(float64(took[len(took)-1].Nanoseconds()), "max-ns")
+}
+
+// BenchmarkFillOverlapping loads 5,000 policies with selectors of their own that
+// all select pods of one namespace.
+func BenchmarkFillOverlapping(b *testing.B) {
+	for b.Loop() {
+		e := large(b, largePods, 0)
+		for i := range 5000 {
+			p := largePolicy(i)
+			p.Namespace = "ns-0"
+			p.Spec.PodSelector = metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+				{Key: "app", Operator: metav1.LabelSelectorOpNotIn, Values: []string{fmt.Sprint(i)}}}}
+			require.NoError(b, e.PutNetworkPolicy(p, 1))
+		}
 	}
 }
 

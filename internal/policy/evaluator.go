@@ -3,10 +3,10 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
@@ -16,6 +16,7 @@ import (
 // stops them only while it publishes.
 type Evaluator struct {
 	maxBytes int
+	changes  atomic.Uint64
 
 	// write serialises the writers and guards what only they look into.
 	write      sync.Mutex
@@ -221,9 +222,18 @@ func (e *Evaluator) RemoveNode(name string) {
 	}
 }
 
-// Refs are the policies that are known, candidates included.
-func (e *Evaluator) Refs() []Ref {
+// Refs are the policies in force: what to remove when a kind is not served any more.
+func (e *Evaluator) Refs() (all []Ref) {
 	e.write.Lock()
 	defer e.write.Unlock()
-	return slices.Collect(maps.Keys(e.objects))
+	for ref, o := range e.objects {
+		if o.inForce != nil {
+			all = append(all, ref)
+		}
+	}
+	return all
 }
+
+// Changes counts the changes of policies: when it grows, connections that are open
+// are to be judged again.
+func (e *Evaluator) Changes() uint64 { return e.changes.Load() }

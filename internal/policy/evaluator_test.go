@@ -88,6 +88,19 @@ func TestAGenerationIsReadOnce(t *testing.T) {
 	require.Error(t, c.PutNetworkPolicy(o, second(4)))
 }
 
+func TestChangesOfPoliciesAreCounted(t *testing.T) {
+	c := shop(t)
+	require.Zero(t, c.Changes())
+	c.apply(np("p", `{podSelector: {}}`))
+	require.EqualValues(t, 1, c.Changes())
+	c.Remove(Ref{KindNetworkPolicy, "shop", "other"}, InForce, second(1))
+	require.EqualValues(t, 1, c.Changes(), "there was none")
+	require.Equal(t, []Ref{{KindNetworkPolicy, "shop", "p"}}, c.Refs())
+	c.Remove(c.Refs()[0], InForce, second(1))
+	require.EqualValues(t, 2, c.Changes())
+	require.Empty(t, c.Refs())
+}
+
 func TestWithoutRoomNothingIsGuessed(t *testing.T) {
 	c := newCluster(t, func(cfg *Config) { cfg.MaxMemory = 1 })
 	c.namespace("shop", "").pod("shop/web", "app=web", "198.18.128.1").pod("shop/db", "app=db", "198.18.128.2")

@@ -87,6 +87,7 @@ func (e *Evaluator) install(ref Ref, v View, next *version, now flow.Nanos) {
 	}
 	e.mu.Unlock()
 
+	e.changes.Add(1)
 	e.release(last)
 	if o.inForce == nil && o.candidate == nil {
 		delete(e.objects, ref)

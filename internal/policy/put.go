@@ -61,9 +61,9 @@ func (e *Evaluator) PutNetworkPolicy(o *networkingv1.NetworkPolicy, now flow.Nan
 func (e *Evaluator) put(ref Ref, v View, uid string, generation int64, now flow.Nanos, compile func() *compiler) error {
 	e.write.Lock()
 	defer e.write.Unlock()
-	if o := e.objects[ref]; o != nil && generation != 0 {
+	if o := e.objects[ref]; o != nil && v == InForce && uid != "" && generation != 0 {
 		// The API server counts the changes of a spec.
-		if last := *o.of(v); last != nil && last.uid == uid && last.generation == generation {
+		if last := o.inForce; last != nil && last.uid == uid && last.generation == generation {
 			return last.err
 		}
 	}

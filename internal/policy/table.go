@@ -7,7 +7,7 @@ import (
 )
 
 // batch is how many label sets are changed under one hold of the lock.
-const batch = 4096
+const batch = 1024
 
 // table knows the distinct label sets and selectors, and which selects which.
 // Only a writer looks into it; readers reach label sets through what was
