@@ -36,15 +36,15 @@ func (e *Evaluator) audit(c *Connection, src, dst *end, r *Result) {
 	if by == nil {
 		return
 	}
-	r.Protected = r.Protected || !by.toAnyone
+	r.Unprotected = r.Unprotected && by.toAnyone
 	decided := r.Decision
 	switch {
 	case decided == Denied || may&deny == 0:
 		return
 	case may == deny:
-		*r = Result{Decision: Denied, Protected: r.Protected, Since: r.Since}
+		*r = Result{Decision: Denied, Unprotected: r.Unprotected, Since: r.Since}
 	case decided == Allowed:
-		*r = Result{Reason: UnknownPod, Protected: r.Protected, Since: r.Since}
+		*r = Result{Reason: UnknownPod, Unprotected: r.Unprotected, Since: r.Since}
 	}
 	r.Policy, r.Rule, r.Direction = by.ref, by.rule.path, Ingress
 }

@@ -36,8 +36,8 @@ func TestRulesOfTheConfiguration(t *testing.T) {
 		shop/new > shop/db 80: denied
 		ops/prom > shop/web 80: allowed
 		shop/db > shop/db 1: allowed`)
-	require.True(t, c.ask("shop/web > shop/db 5432").Protected)
-	require.False(t, c.ask("shop/db > shop/web 80").Protected)
+	require.False(t, c.ask("shop/web > shop/db 5432").Unprotected)
+	require.True(t, c.ask("shop/db > shop/web 80").Unprotected)
 	require.Equal(t, &Ref{Kind: KindRule, Name: "nobody else"}, c.ask("ops/prom > shop/db 5432").Policy)
 }
 
@@ -46,6 +46,14 @@ func TestWhatTheClusterDeniesNoRuleAllows(t *testing.T) {
 	c.decide(`
 		shop/web > shop/db 5432: denied ingress shop/closed
 		ops/prom > shop/db 5432: denied ingress shop/closed`)
+}
+
+func TestARuleThatMayBeAboutAnEnd(t *testing.T) {
+	c := audited(t, RuleConfig{Name: "web", From: Who{PodSelector: "app=web"}, Action: "deny"})
+	c.decide(`
+		shop/web > shop/db 1: denied
+		shop/new > shop/db 1: unknown ingress web rules[0]
+		198.18.9.9 > shop/db 1: allowed`)
 }
 
 func TestARuleAboutTheOutside(t *testing.T) {

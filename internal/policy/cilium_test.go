@@ -57,6 +57,9 @@ func TestCiliumPeers(t *testing.T) {
 		"service account": {`fromEndpoints: [{matchLabels: {"io.cilium.k8s.policy.serviceaccount": till}}]`, `
 			shop/till > shop/db 1: allowed
 			shop/web > shop/db 1: denied`},
+		"any service account": {`fromEndpoints: [{matchExpressions: [{key: "io.cilium.k8s.policy.serviceaccount", operator: Exists}]}]`, `
+			shop/till > shop/db 1: allowed
+			shop/web > shop/db 1: denied`},
 		"CIDR is of nobody inside": {`fromCIDR: [198.18.0.0/15]`, `
 			198.18.9.9 > shop/db 1: allowed
 			shop/web > shop/db 1: denied
@@ -164,6 +167,39 @@ func TestCiliumAndNetworkPoliciesAddUp(t *testing.T) {
 		shop/web > shop/db 22: denied ingress not ingressDeny[0]
 		ops/prom > shop/db 22: denied
 		shop/db > ops/prom 22: allowed`)
+}
+
+func TestDenyingGoesBeforeAllowingWhateverTheOrder(t *testing.T) {
+	for _, names := range [][2]string{{"a", "c"}, {"c", "a"}} {
+		c := shop(t).apply(cil("b", `{`+ofDB+`, ingress: [{fromEntities: [all]}]}`)).apply(cil(names[0], `{`+ofDB+`, ingress: [{fromEndpoints: [{}]}]}`)).
+			apply(cil(names[1], `{`+ofDB+`, ingressDeny: [{fromEndpoints: [{matchLabels: {app: web}}]}]}`))
+		c.decide(`
+			shop/web > shop/db 1: denied ingress shop/` + names[1] + ` ingressDeny[0]
+			shop/other > shop/db 1: allowed`)
+	}
+	c := shop(t).apply(ccil("wide", `{endpointSelector: {}, ingress: [{fromEntities: [all]}]}`)).
+		apply(cil("web", `{`+ofDB+`, ingressDeny: [{fromEndpoints: [{matchLabels: {app: web}}]}]}`))
+	c.decide(`
+		shop/web > shop/db 1: denied ingress shop/web ingressDeny[0]
+		shop/other > shop/db 1: allowed ingress wide ingress[0]`)
+}
+
+func TestARuleThatMayDeny(t *testing.T) {
+	c := shop(t).apply(cil("p", `{endpointSelector: {}, egress: [{toEntities: [all]}], egressDeny: [{toEntities: [kube-apiserver]}]}`))
+	c.decide(`
+		shop/web > node:n2 6443: unknown egress shop/p egressDeny[0]
+		shop/web > shop/db 6443: allowed egress shop/p egress[0]`)
+}
+
+func TestNamespacesOfASubject(t *testing.T) {
+	c := shop(t).apply(cil("name", `{endpointSelector: {matchLabels: {"k8s:io.kubernetes.pod.namespace": ops, app: db}}, ingress: [{}]}`)).
+		apply(cil("label", `{endpointSelector: {matchLabels: {"k8s:io.cilium.k8s.namespace.labels.team": b}}, ingress: [{}]}`))
+	c.decide(`
+		shop/web > shop/db 1: denied ingress shop/name
+		shop/web > ops/prom 1: allowed
+		shop/db > shop/web 1: allowed`)
+	c.namespace("shop", "team=b")
+	c.decide(`shop/db > shop/web 1: denied ingress shop/label`)
 }
 
 func TestSeveralSpecsInOneObject(t *testing.T) {

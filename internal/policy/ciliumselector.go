@@ -30,6 +30,8 @@ func (c *compiler) ciliumSelector(path string, s *metav1.LabelSelector, isSubjec
 		case err != nil:
 			c.fail(path, "%w", err)
 			ok = false
+		case about && isSubject && c.ref.Namespace != "" && r.key.Value() == namespaceNameKey:
+			// Cilium puts the policy's namespace in its place.
 		case about:
 			ofNamespaces = append(ofNamespaces, r)
 		default:
@@ -55,7 +57,6 @@ func (c *compiler) ciliumSelector(path string, s *metav1.LabelSelector, isSubjec
 	out.pod = c.number(ofPods)
 	if c.ref.Namespace != "" && (isSubject || len(ofNamespaces) == 0) {
 		out.own = c.own()
-		return out, true
 	}
 	out.namespace = c.number(ofNamespaces)
 	return out, true

@@ -18,7 +18,7 @@ type Party struct {
 	// Unresolved: the address may be of the cluster, but its object is not known.
 	Unresolved bool
 	Pod        string // UID of a Pod; empty, or not among the facts: some pod
-	Node       string // name of a Node, or where the Pod runs
+	Node       string // name of a Node
 	Addr       flow.Addr
 }
 

@@ -14,7 +14,7 @@ func (e *Evaluator) evaluate(c *Connection, view View) Result {
 		return Result{Reason: Overfull}
 	}
 	if src.class == thePod && src.pod == dst.pod {
-		return Result{Decision: Allowed, Reason: SelfTraffic, Protected: true}
+		return Result{Decision: Allowed, Reason: SelfTraffic}
 	}
 	out := walk{e: e, c: c, view: view, dir: Egress, subject: &src, other: &dst, dst: &dst}
 	in := walk{e: e, c: c, view: view, dir: Ingress, subject: &dst, other: &src, dst: &dst}
@@ -41,7 +41,7 @@ func combine(out, in *walk) (r Result) {
 	default:
 		r = out.result(Allowed)
 	}
-	r.Protected = in.selected
+	r.Unprotected = !in.selected && (in.subject.class == thePod || in.subject.class == somePod)
 	r.Since = max(out.since, in.since)
 	return r
 }
@@ -114,8 +114,8 @@ func (p *policy) vague(r *rule) bool {
 
 // EvaluateService is the decision about a call to a Service of which it is not
 // known which endpoint served it: c with each of the backends as destination.
-// All denied is denied, all allowed is allowed, the rest is unknown; what is
-// protected is protected at each of them. c.Dst and c.Port are overwritten.
+// All denied is denied, all allowed is allowed, the rest is unknown. It is
+// unprotected if one of them is. c.Dst and c.Port are overwritten.
 func (e *Evaluator) EvaluateService(c *Connection, backends []Backend, view View) Result {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -131,7 +131,7 @@ func (e *Evaluator) EvaluateService(c *Connection, backends []Backend, view View
 			continue
 		}
 		common.Since = max(common.Since, r.Since)
-		common.Protected = common.Protected && r.Protected
+		common.Unprotected = common.Unprotected || r.Unprotected
 		if r.Decision != common.Decision {
 			return Result{Reason: UnknownBackend, Since: common.Since}
 		}

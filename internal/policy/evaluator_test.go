@@ -56,7 +56,20 @@ func TestANumberOfASelectorIsUsedAgain(t *testing.T) {
 			shop/web > shop/db 1: allowed`)
 		c.Remove(Ref{KindNetworkPolicy, "shop", "p"}, InForce, second(1))
 	}
-	require.Len(t, c.table.selectors, 1)
+	require.Len(t, c.table.selectors, 2)
+}
+
+// More selectors than a row has bits: the rows grow, and keep what they say.
+func TestManySelectors(t *testing.T) {
+	c := newCluster(t)
+	for i := range 300 {
+		c.pod(fmt.Sprint("shop/", i), fmt.Sprint("app=", i), "198.18.128.1")
+		c.apply(np(fmt.Sprint("p", i), fmt.Sprintf(`{podSelector: {matchLabels: {app: "%d"}}, ingress: [{from: [{podSelector: {matchExpressions: [{key: app, operator: In, values: ["%d", x]}]}}]}]}`, i, i+1)))
+	}
+	for i := range 299 {
+		require.Equal(t, fmt.Sprintf("allowed ingress shop/p%d ingress[0]", i), c.says(fmt.Sprintf("shop/%d > shop/%d 1", i+1, i)))
+		require.Equal(t, fmt.Sprintf("denied ingress shop/p%d", i+1), c.says(fmt.Sprintf("shop/%d > shop/%d 1", i, i+1)))
+	}
 }
 
 func TestAChangeOfLabelsCountsAtOnce(t *testing.T) {
@@ -99,6 +112,13 @@ func TestChangesOfPoliciesAreCounted(t *testing.T) {
 	c.Remove(c.Refs()[0], InForce, second(1))
 	require.EqualValues(t, 2, c.Changes())
 	require.Empty(t, c.Refs())
+}
+
+func TestAPolicyThatHasNoRoomByItself(t *testing.T) {
+	c := newCluster(t, func(cfg *Config) { cfg.MaxMemory = 1 })
+	err := c.policies(np("big", `{podSelector: {}, ingress: [{ports: [`+strings.Repeat(`{port: 1}, `, 10_000)+`]}]}`))
+	require.ErrorIs(t, err, errFull)
+	require.Zero(t, c.Stats().Selectors)
 }
 
 func TestWithoutRoomNothingIsGuessed(t *testing.T) {

@@ -60,8 +60,6 @@ type Observation struct {
 	DeliveriesSeen bool
 	// Over: no more packets of it are awaited.
 	Over bool
-	// Kind is the destination's.
-	Kind flow.Kind
 }
 
 // Judgement is a verdict, and when to ask for another.
@@ -86,7 +84,7 @@ func Judge(r Result, o *Observation, now flow.Nanos) Judgement {
 		}
 	case r.Decision == Denied:
 		denied(&j, o, now)
-	case o.Kind == flow.Pod && !r.Protected:
+	case r.Unprotected:
 		j.Verdict = VerdictUnprotected
 	default:
 		j.Verdict = VerdictAllowed

@@ -17,12 +17,10 @@ func TestVerdicts(t *testing.T) {
 		want   Verdict
 		again  int // 0: never
 	}{
-		"allowed": {Result{Decision: Allowed, Protected: true},
-			Observation{Kind: flow.Pod}, 100, VerdictAllowed, 0},
-		"no policy is about the destination": {Result{Decision: Allowed},
-			Observation{Kind: flow.Pod}, 100, VerdictUnprotected, 0},
-		"nobody protects the outside": {Result{Decision: Allowed},
-			Observation{Kind: flow.External}, 100, VerdictAllowed, 0},
+		"allowed": {Result{Decision: Allowed},
+			Observation{}, 100, VerdictAllowed, 0},
+		"no policy is about the destination": {Result{Decision: Allowed, Unprotected: true},
+			Observation{}, 100, VerdictUnprotected, 0},
 		"denied, and it came through": {denied,
 			Observation{Delivered: second(100)}, 100, VerdictUnauthorized, 0},
 		"denied, and nothing came through": {denied,
@@ -34,7 +32,7 @@ func TestVerdicts(t *testing.T) {
 		"denied for 29 s when it came through, and goes on": {Result{Decision: Denied, Since: second(71)},
 			Observation{Delivered: second(100)}, 100, VerdictUnknown, 101},
 		"denied for 29 s when it came through, and ended": {Result{Decision: Denied, Since: second(71)},
-			Observation{Delivered: second(100), Over: true}, 200, VerdictUnknown, 0},
+			Observation{Delivered: second(100), Over: true}, 100, VerdictUnknown, 0},
 		"denied for 30 s when it came through": {Result{Decision: Denied, Since: second(70)},
 			Observation{Delivered: second(100)}, 100, VerdictUnauthorized, 0},
 		"came through before it was denied, long ago": {Result{Decision: Denied, Since: second(150)},
@@ -85,15 +83,15 @@ func TestAServiceIsJudgedAgainstAllItsEndpoints(t *testing.T) {
 		apply(np("web", `{podSelector: {matchLabels: {app: web}}, ingress: [{ports: [{port: 80}]}]}`))
 	db, web, other := c.party("shop/db"), c.party("shop/web"), c.party("shop/other")
 	for name, k := range map[string]struct {
-		backends  []Backend
-		want      Decision
-		protected bool
+		backends    []Backend
+		want        Decision
+		unprotected bool
 	}{
-		"all allowed":              {[]Backend{{db, 5432}, {web, 80}}, Allowed, true},
-		"all denied":               {[]Backend{{db, 80}, {web, 81}}, Denied, true},
+		"all allowed":              {[]Backend{{db, 5432}, {web, 80}}, Allowed, false},
+		"all denied":               {[]Backend{{db, 80}, {web, 81}}, Denied, false},
 		"one denied":               {[]Backend{{db, 5432}, {web, 81}}, Unknown, false},
 		"one unknown":              {[]Backend{{db, 5432}, {c.party("shop/new"), 80}}, Unknown, false},
-		"one of them unprotected":  {[]Backend{{db, 5432}, {other, 80}}, Allowed, false},
+		"one of them unprotected":  {[]Backend{{db, 5432}, {other, 80}}, Allowed, true},
 		"no endpoints, or unknown": {nil, Unknown, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,7 +100,7 @@ func TestAServiceIsJudgedAgainstAllItsEndpoints(t *testing.T) {
 			require.Equal(t, Unknown, c.Evaluate(conn, InForce).Decision)
 			r := c.EvaluateService(conn, k.backends, InForce)
 			require.Equal(t, k.want, r.Decision)
-			require.Equal(t, k.protected, r.Protected)
+			require.Equal(t, k.unprotected, r.Unprotected)
 			if k.want == Unknown {
 				require.Equal(t, UnknownBackend, r.Reason)
 			}

@@ -20,7 +20,7 @@ const (
 type label struct{ key, value word }
 
 // labelSet is a distinct set of labels, shared by all that carry it: pods,
-// namespaces and nodes.
+// namespaces and nodes. Bit 0 of matches is not used.
 type labelSet struct {
 	labels  []label  // sorted by key
 	matches []uint64 // bit i: the selector with number i selects it

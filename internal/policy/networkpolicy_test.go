@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,7 +39,9 @@ func TestWithoutPoliciesAllIsAllowed(t *testing.T) {
 		shop/web > 198.18.9.9 443: allowed`)
 	r := c.ask("shop/web > shop/db 5432")
 	require.Equal(t, ByDefault, r.Reason)
-	require.False(t, r.Protected)
+	require.True(t, r.Unprotected)
+	require.False(t, c.ask("shop/web > 198.18.9.9 443").Unprotected, "the outside is nobody's to protect")
+	require.False(t, c.ask("shop/web > node:n2 443").Unprotected)
 }
 
 func TestNilAndEmptyRules(t *testing.T) {
@@ -75,8 +78,8 @@ func TestBothDirectionsMustAllow(t *testing.T) {
 		shop/other > shop/db 5432: denied ingress shop/in
 		shop/other > shop/web 1: allowed
 		198.18.9.9 > shop/db 5432: denied ingress shop/in`)
-	require.True(t, c.ask("shop/web > shop/db 5432").Protected)
-	require.False(t, c.ask("shop/other > shop/web 1").Protected)
+	require.False(t, c.ask("shop/web > shop/db 5432").Unprotected)
+	require.True(t, c.ask("shop/other > shop/web 1").Unprotected)
 }
 
 func TestRulesOfAllPoliciesAddUp(t *testing.T) {
@@ -260,6 +263,12 @@ func TestSinceIsTheLastChangeThatMatters(t *testing.T) {
 	require.NoError(t, c.put(np("db", `{podSelector: {matchLabels: {app: db}}}`), InForce, second(10)))
 	require.NoError(t, c.put(np("web", `{podSelector: {matchLabels: {app: web}}}`), InForce, second(20)))
 	require.Equal(t, second(10), c.ask("shop/web > shop/db 1").Since)
+	other := `{podSelector: {matchLabels: {app: other}}, ingress: [{ports: [{port: %d}]}]}`
+	require.NoError(t, c.put(np("other", fmt.Sprintf(other, 1)), InForce, second(5)))
+	require.NoError(t, c.put(np("other", fmt.Sprintf(other, 2)), InForce, second(25)))
+	require.Equal(t, second(10), c.ask("shop/web > shop/db 1").Since, "it was and is about others")
+	require.NoError(t, c.put(np("other", `{podSelector: {matchLabels: {app: x}}}`), InForce, second(28)))
+	require.Equal(t, second(28), c.ask("shop/web > shop/db 1").Since, "it was about others, but perhaps not these")
 	c.Remove(Ref{KindNetworkPolicy, "shop", "web"}, InForce, second(30))
 	require.Equal(t, second(30), c.ask("shop/web > shop/db 1").Since, "one that is gone may have allowed it")
 	require.NoError(t, c.PutPod(&Pod{UID: "shop/web", Namespace: "shop", Labels: labelsOf("app=web"), Node: "n1"}, second(40)))

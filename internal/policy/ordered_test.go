@@ -207,6 +207,9 @@ func TestPartsThatCannotBeReadMakeItUnknown(t *testing.T) {
 			ops/prom > shop/db 80: unknown`},
 		"not its type": {cnp("p", `{tier: Admin, priority: high, `+shopOnly+`}`), `spec: `, `
 			ops/prom > shop/db 80: unknown`},
+		"NetworkPolicy: a new field beside ingress": {np("p", `{podSelector: {matchLabels: {app: db}}, ingress: [{}], ingressTwo: []}`), `spec.ingressTwo`, `
+			ops/prom > shop/db 80: unknown
+			ops/prom > shop/web 80: allowed`},
 		"NetworkPolicy: bad CIDR": {np("p", `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{ipBlock: {cidr: 198.18.0.0/33}}]}, {ports: [{port: 80}]}]}`), `spec.ingress[0].from[0].ipBlock.cidr: "198.18.0.0/33" is no CIDR`, `
 			ops/prom > shop/db 80: allowed
 			ops/prom > shop/db 81: unknown

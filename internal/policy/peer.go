@@ -3,7 +3,7 @@ package policy
 // peer is a condition on the other end.
 type peer struct {
 	kind      peerKind
-	own       *namespace // if set, the namespace; else namespaces selects it
+	own       *namespace // if set, the namespace must be it
 	namespace selectorID
 	pod       selectorID // or of nodes
 	block     prefix
@@ -85,11 +85,11 @@ func (p *peer) selectsNode(o *end) truth {
 	return truthOf(o.facts.labels.is(p.pod))
 }
 
-// inNamespace tells whether ns is own, or if that is nil, selected.
+// inNamespace tells whether ns is own, if that is set, and selected.
 func inNamespace(own *namespace, id selectorID, ns *namespace) truth {
 	switch {
-	case own != nil:
-		return truthOf(own == ns)
+	case own != nil && own != ns:
+		return no
 	case id == everything:
 		return yes
 	case ns.labels == nil:

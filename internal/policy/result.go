@@ -48,8 +48,8 @@ type Result struct {
 	// Rule is the one that decided, as the object has it: ingress[2]. Empty: no
 	// rule matched, and the policy denies what none matches.
 	Rule string
-	// Protected: a policy is about what enters the destination.
-	Protected bool
+	// Unprotected: the destination is a pod, and no policy is about what enters it.
+	Unprotected bool
 	// Since is when last something changed that this may follow from: pods,
 	// namespaces, policies that select an end, or one that is gone.
 	Since flow.Nanos

@@ -16,7 +16,7 @@ import (
 type selectorID uint32
 
 // everything is the number of the selector without requirements.
-const everything selectorID = 1<<32 - 1
+const everything selectorID = 0
 
 type operator uint8
 

@@ -31,6 +31,8 @@ func newTable(mu *sync.RWMutex) table {
 		byHash: map[uint64][]*labelSet{},
 		byText: map[string]selectorID{},
 		words:  1,
+
+		selectors: make([]*selector, 1), // everything is in no table
 	}
 }
 

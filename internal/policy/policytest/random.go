@@ -68,7 +68,8 @@ func (r Random) Proto() corev1.Protocol {
 	return Pick(r, corev1.ProtocolTCP, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)
 }
 
-func (r Random) cidr() string {
+// CIDR is a range that some of the addresses are in.
+func (r Random) CIDR() string {
 	if r.OneIn(3) {
 		return fmt.Sprintf("fd00::%d:0/%d", r.IntN(3), 96+r.IntN(33))
 	}
@@ -110,7 +111,7 @@ func (r Random) networkPort() networkingv1.NetworkPolicyPort {
 func (r Random) networkPeer() (p networkingv1.NetworkPolicyPeer) {
 	switch r.IntN(4) {
 	case 0:
-		p.IPBlock = &networkingv1.IPBlock{CIDR: r.cidr(), Except: several(r, 2, r.cidr)}
+		p.IPBlock = &networkingv1.IPBlock{CIDR: r.CIDR(), Except: several(r, 2, r.CIDR)}
 	case 1:
 		p.PodSelector = r.selector()
 	case 2:
@@ -187,7 +188,7 @@ func (r Random) ClusterPolicy(name string, priority int32) *v1alpha2.ClusterNetw
 		var to []v1alpha2.ClusterNetworkPolicyEgressPeer
 		for range 1 + r.IntN(2) {
 			to = append(to, Pick(r, v1alpha2.ClusterNetworkPolicyEgressPeer{Namespaces: r.selector()}, v1alpha2.ClusterNetworkPolicyEgressPeer{Pods: r.namespacedPod()},
-				v1alpha2.ClusterNetworkPolicyEgressPeer{Nodes: r.selector()}, v1alpha2.ClusterNetworkPolicyEgressPeer{Networks: []v1alpha2.CIDR{v1alpha2.CIDR(r.cidr()), v1alpha2.CIDR(r.cidr())}}))
+				v1alpha2.ClusterNetworkPolicyEgressPeer{Nodes: r.selector()}, v1alpha2.ClusterNetworkPolicyEgressPeer{Networks: []v1alpha2.CIDR{v1alpha2.CIDR(r.CIDR()), v1alpha2.CIDR(r.CIDR())}}))
 		}
 		return v1alpha2.ClusterNetworkPolicyEgressRule{Action: r.action(), To: to, Protocols: r.protocols()}
 	})
