@@ -105,6 +105,22 @@ func BenchmarkEvaluate(b *testing.B) {
 	}
 }
 
+// BenchmarkEvaluateOneNamespace has 1,000 policies with subjects of their own in
+// the namespace of the destination, of which a few select it.
+func BenchmarkEvaluateOneNamespace(b *testing.B) {
+	e := large(b, largePods, 0)
+	for i := range largePolicies {
+		p := largePolicy(i)
+		p.Namespace = "ns-0"
+		require.NoError(b, e.PutNetworkPolicy(p, 1))
+	}
+	c := between(100, 0, 9090)
+	b.ReportAllocs()
+	for b.Loop() {
+		e.Evaluate(c, InForce)
+	}
+}
+
 // BenchmarkEvaluateOverlapping has 1,000 policies that all select the destination,
 // and of which none allows.
 func BenchmarkEvaluateOverlapping(b *testing.B) {
@@ -214,14 +230,14 @@ func TestTheMemoryIsReportedAsItIs(t *testing.T) {
 		return int(m.HeapAlloc)
 	}
 	before := live()
-	e := large(t, largePods, largePolicies)
+	e := large(t, 5000, 500)
 	used := live() - before
 	s := e.Stats()
 	t.Logf("used %d bytes, estimated %d", used, s.Bytes)
 	require.InDelta(t, 1, float64(s.Bytes)/float64(used), 0.5)
 	require.Equal(t, Stats{
-		Pods: largePods, Namespaces: largeNamespaces, Policies: largePolicies,
-		LabelSets: largePods + largeNamespaces, Selectors: s.Selectors, Bytes: s.Bytes,
+		Pods: 5000, Namespaces: largeNamespaces, Policies: 500,
+		LabelSets: 5000 + largeNamespaces, Selectors: s.Selectors, Bytes: s.Bytes,
 	}, s)
 	runtime.KeepAlive(e)
 }

@@ -2,13 +2,16 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // content is an object as it is decoded from JSON: numbers are int64 or float64.
 type content = map[string]any
+
+// maxFlaws bounds the unknown fields that are looked at one by one.
+const maxFlaws = 100
 
 // decode reads what an object says as its type, and the paths of the fields that
 // the type does not have.
@@ -19,6 +22,10 @@ func decode[T any](obj content) (*T, flaws, error) {
 	if strict, ok := runtime.AsStrictDecodingError(err); ok {
 		var unknown flaws
 		for _, e := range strict.Errors() {
+			if len(unknown) == maxFlaws {
+				unknown = append(unknown, "spec") // and so all of it
+				break
+			}
 			unknown = append(unknown, fieldIn(e))
 		}
 		return out, unknown, nil
@@ -28,11 +35,12 @@ func decode[T any](obj content) (*T, flaws, error) {
 
 // fieldIn is the path in a message such as: unknown field "spec.a[0].b".
 func fieldIn(e error) string {
-	quoted := regexp.MustCompile(`"([^"]*)"`).FindStringSubmatch(e.Error())
-	if quoted == nil {
+	_, rest, _ := strings.Cut(e.Error(), `"`)
+	field, _, quoted := strings.Cut(rest, `"`)
+	if !quoted {
 		return "spec"
 	}
-	return quoted[1]
+	return field
 }
 
 // head is what names an object.

@@ -114,6 +114,15 @@ func TestChangesOfPoliciesAreCounted(t *testing.T) {
 	require.Empty(t, c.Refs())
 }
 
+func TestThousandsOfUnknownFields(t *testing.T) {
+	c := shop(t)
+	err := c.policies(np("p", `{podSelector: {matchLabels: {app: db}}, ingress: [`+strings.Repeat(`{moon: full}, `, 5000)+`{}]}`))
+	require.ErrorContains(t, err, "moon and 91 more")
+	c.decide(`
+		shop/web > shop/db 1: unknown
+		shop/web > shop/other 1: allowed`)
+}
+
 func TestAPolicyThatHasNoRoomByItself(t *testing.T) {
 	c := newCluster(t, func(cfg *Config) { cfg.MaxMemory = 1 })
 	err := c.policies(np("big", `{podSelector: {}, ingress: [{ports: [`+strings.Repeat(`{port: 1}, `, 10_000)+`]}]}`))
