@@ -189,6 +189,8 @@ func TestARuleThatMayDeny(t *testing.T) {
 	c.decide(`
 		shop/web > node:n2 6443: unknown egress shop/p egressDeny[0]
 		shop/web > shop/db 6443: allowed egress shop/p egress[0]`)
+	c.apply(cil("p", `{endpointSelector: {}, egress: [{}], egressDeny: [{toEntities: [kube-apiserver]}]}`))
+	c.decide(`shop/web > node:n2 6443: denied egress shop/p`)
 }
 
 func TestNamespacesOfASubject(t *testing.T) {

@@ -29,20 +29,21 @@ type Evaluator struct {
 
 	// mu guards what readers see.
 	mu       sync.RWMutex
-	pods     map[string]*pod  // by UID; without a namespace: on its node's network
-	nodes    map[string]*node // by name
-	tiers    [tierCount][]*policy
-	applying [2][2]int   // by View-1 and Direction: policies that are about it
-	removed  flow.Nanos  // when a policy of the cluster last ceased to apply
-	rules    []auditRule // of the configuration
-	overfull bool        // a policy had no room: nothing is known for sure
+	pods     map[string]*pod         // by UID; without a namespace: on its node's network
+	nodes    map[string]*node        // by name
+	ordered  [orderedTiers][]*policy // by tier
+	workload *reach                  // of the cluster: Cilium's
+	applying [2][2]int               // by View-1 and Direction: policies that are about it
+	removed  flow.Nanos              // when a policy of the cluster last ceased to apply
+	rules    []auditRule             // of the configuration
+	overfull bool                    // a policy had no room: nothing is known for sure
 }
 
 // namespace is one of which there are labels, pods or policies.
 type namespace struct {
 	name     string
 	labels   *labelSet // nil: not known
-	policies []*policy // of the workload tier; those that deny first
+	workload *reach    // its NetworkPolicies and Cilium's
 	changed  flow.Nanos
 	removed  flow.Nanos // when a policy of it last ceased to apply
 	users    int        // pods and policies

@@ -78,9 +78,9 @@ func (e *Evaluator) install(ref Ref, v View, next *version, now flow.Nanos) {
 	o.each(func(p *policy, _ View) { e.count(p, -1) })
 	*place = next
 	o.each(func(p *policy, views View) { p.views = views; e.count(p, 1) })
-	e.tiers = lists.tiers
-	for ns, list := range lists.local {
-		ns.policies = list
+	e.ordered, e.workload = lists.ordered, lists.cluster
+	for ns, r := range lists.local {
+		ns.workload = r
 	}
 	if moved {
 		e.ceased(gone, now)
@@ -137,48 +137,41 @@ func sameSubject(a, b *policy) bool {
 
 // lists are the lists that readers walk, to be published together.
 type lists struct {
-	tiers [tierCount][]*policy
-	local map[*namespace][]*policy
+	ordered [orderedTiers][]*policy
+	cluster *reach
+	local   map[*namespace]*reach
 }
 
 // edit copies the lists that change.
 func (e *Evaluator) edit(gone, come []*policy) lists {
-	l := lists{tiers: e.tiers, local: map[*namespace][]*policy{}}
-	change := func(p *policy, f func([]*policy, *policy) []*policy) {
+	l := lists{ordered: e.ordered, cluster: e.workload, local: map[*namespace]*reach{}}
+	for _, p := range slices.Concat(gone, come) {
+		if p.tier != workload {
+			continue
+		}
+		of := func(all []*policy) []*policy {
+			return slices.DeleteFunc(slices.Clone(all), func(q *policy) bool { return q.subject.own != p.subject.own })
+		}
 		ns := p.subject.own
-		if ns == nil {
-			l.tiers[p.tier] = f(l.tiers[p.tier], p)
-			return
+		switch {
+		case ns == nil:
+			l.cluster = e.workload.edited(of(gone), of(come))
+		case l.local[ns] == nil:
+			l.local[ns] = ns.workload.edited(of(gone), of(come))
 		}
-		list, begun := l.local[ns]
-		if !begun {
-			list = ns.policies
-		}
-		l.local[ns] = f(list, p)
 	}
 	for _, p := range gone {
-		change(p, without)
-	}
-	for _, p := range come {
-		change(p, with)
-	}
-	return l
-}
-
-func without(list []*policy, p *policy) []*policy {
-	rest := make([]*policy, 0, len(list))
-	for _, q := range list {
-		if q != p {
-			rest = append(rest, q)
+		if p.tier != workload {
+			l.ordered[p.tier] = slices.DeleteFunc(slices.Clone(l.ordered[p.tier]), func(q *policy) bool { return q == p })
 		}
 	}
-	return rest
-}
-
-func with(list []*policy, p *policy) []*policy {
-	i, _ := slices.BinarySearchFunc(list, p, order)
-	more := make([]*policy, 0, len(list)+1)
-	return append(append(append(more, list[:i]...), p), list[i:]...)
+	for _, p := range come {
+		if p.tier != workload {
+			i, _ := slices.BinarySearchFunc(l.ordered[p.tier], p, order)
+			l.ordered[p.tier] = slices.Insert(slices.Clone(l.ordered[p.tier]), i, p)
+		}
+	}
+	return l
 }
 
 // order is the one in which policies of a list are asked. What it leaves open
@@ -186,7 +179,6 @@ func with(list []*policy, p *policy) []*policy {
 func order(a, b *policy) int {
 	return cmp.Or(
 		cmp.Compare(a.priority, b.priority),
-		cmp.Compare(bit(b.denies), bit(a.denies)),
 		cmp.Compare(a.ref.Kind, b.ref.Kind),
 		cmp.Compare(a.ref.Namespace, b.ref.Namespace),
 		cmp.Compare(a.ref.Name, b.ref.Name),

@@ -96,10 +96,11 @@ func (s *subject) orMaybe(t truth) truth {
 type tier uint8
 
 const (
-	admin     tier = iota // by priority: the first rule that matches decides
-	workload              // NetworkPolicy and Cilium's, as a union
-	baseline              // by priority, for whom no workload policy selects
-	tierCount = 3
+	admin    tier = iota // by priority: the first rule that matches decides
+	baseline             // likewise, for whom no workload policy selects
+	workload             // between the two: NetworkPolicy and Cilium's, as a union
+
+	orderedTiers = 2
 )
 
 // policy is a compiled policy, or one spec of an object that has several.
@@ -115,6 +116,6 @@ type policy struct {
 	// kubernetes: a NetworkPolicy, which does not speak of its pods' node, nor
 	// of protocols without ports.
 	kubernetes bool
-	denies     bool // has rules that deny and go before all that allow
+	denies     bool // some of its rules do
 	parts      int  // ports, peers and ranges, which decide about its size
 }

@@ -6,25 +6,35 @@ package policy
 type union struct {
 	isolated, denied, allowed truth
 	// Who settled it, or might have.
-	by       *policy
+	by       ranked
 	rule     *rule
-	isolates *policy // the first that isolates the subject
-	home     bool    // allowed since it is between a pod and its node
+	weight   int
+	isolates ranked // the first that isolates the subject
+	home     bool   // allowed since it is between a pod and its node
 }
+
+// ofCluster is added to the ranks of the cluster's policies: where several decide
+// alike, one of the namespace is named.
+const ofCluster = 1 << 30
 
 // workload asks the tier.
 func (w *walk) workload() outcomes {
 	var u union
-	u.ask(w, w.e.tiers[workload])
+	ask := func(p ranked) {
+		if selected := w.selects(p.policy); selected != no {
+			u.add(w, p, selected)
+		}
+	}
 	if w.subject.class == thePod {
-		u.ask(w, w.subject.pod.namespace.policies)
+		w.subject.pod.namespace.workload.visit(w.subject, ask)
 	}
+	w.e.workload.visit(w.subject, func(p ranked) { p.rank += ofCluster; ask(p) })
 	may := u.outcomes()
-	if u.by == nil && u.isolates != nil && may&deny != 0 {
-		u.by = u.isolates
+	if may == deny && u.denied != yes || u.by.policy == nil && may&deny != 0 {
+		u.by, u.rule = u.isolates, nil // no rule decides
 	}
-	if w.by == nil && u.by != nil && may != pass {
-		w.by, w.rule, w.why = u.by, u.rule, ByPolicy
+	if w.by == nil && u.by.policy != nil && may != pass {
+		w.by, w.rule, w.why = u.by.policy, u.rule, ByPolicy
 	}
 	if w.by == nil && u.home {
 		w.why = NodeTraffic
@@ -32,19 +42,7 @@ func (w *walk) workload() outcomes {
 	return may
 }
 
-// ask goes through a list, of which those that deny stand first.
-func (u *union) ask(w *walk, list []*policy) {
-	for _, p := range list {
-		if u.denied == yes || u.allowed == yes && !p.denies {
-			return
-		}
-		if selected := w.selects(p); selected != no {
-			u.add(w, p, selected)
-		}
-	}
-}
-
-func (u *union) add(w *walk, p *policy, selected truth) {
+func (u *union) add(w *walk, p ranked, selected truth) {
 	if w.home && (p.kubernetes || w.dir == Ingress) {
 		u.allowed, u.home = max(u.allowed, selected), true
 		return
@@ -53,8 +51,11 @@ func (u *union) add(w *walk, p *policy, selected truth) {
 		selected = min(selected, maybe) // the API leaves it undefined
 	}
 	side := &p.sides[w.dir]
-	if isolated := min(selected, side.isolate); isolated > u.isolated {
+	if isolated := min(selected, side.isolate); isolated != no && (isolated > u.isolated || isolated == u.isolated && p.rank < u.isolates.rank) {
 		u.isolated, u.isolates = isolated, p
+	}
+	if u.denied == yes || u.allowed == yes && !p.denies && p.rank > u.by.rank {
+		return // it cannot change the answer, nor who gave it
 	}
 	for i := range side.rules {
 		r := &side.rules[i]
@@ -63,17 +64,28 @@ func (u *union) add(w *walk, p *policy, selected truth) {
 			continue
 		}
 		u.match(p, r, m)
-		if u.denied == yes || u.allowed == yes && !p.denies {
-			return
-		}
 	}
 }
 
-// match notes that a rule matches, perhaps. A rule that settles the union
-// replaces one that only may.
-func (u *union) match(p *policy, r *rule, m truth) {
-	if u.by == nil || m == yes && (r.does == deny || r.does == allow && u.denied == no && u.allowed != yes) {
-		u.by, u.rule = p, r
+// weight orders rules that match by what they do to the union.
+func weight(r *rule, m truth) int {
+	denies := r.does&deny != 0
+	switch {
+	case denies && m == yes:
+		return 4
+	case denies:
+		return 3
+	case m == yes:
+		return 2
+	}
+	return 1
+}
+
+// match notes that a rule matches, perhaps. Of several it keeps the one that
+// settles more, and among those the first by the order of names.
+func (u *union) match(p ranked, r *rule, m truth) {
+	if n := weight(r, m); n > u.weight || n == u.weight && p.rank < u.by.rank {
+		u.by, u.rule, u.weight = p, r, n
 	}
 	if r.does&deny != 0 {
 		u.denied = max(u.denied, m)

@@ -43,7 +43,7 @@ func (w *walk) run() {
 }
 
 func (w *walk) tiers() outcomes {
-	may := w.ordered(w.e.tiers[admin])
+	may := w.inOrder(w.e.ordered[admin])
 	if may&pass == 0 {
 		return may
 	}
@@ -51,7 +51,7 @@ func (w *walk) tiers() outcomes {
 	if may&pass == 0 {
 		return may
 	}
-	last := w.ordered(w.e.tiers[baseline])
+	last := w.inOrder(w.e.ordered[baseline])
 	if last&pass != 0 {
 		last = last&^pass | allow
 	}
@@ -84,9 +84,9 @@ func (w *walk) selects(p *policy) truth {
 	return selected
 }
 
-// ordered asks policies in the order of their priorities: the first rule that
+// inOrder asks policies in the order of their priorities: the first rule that
 // matches decides. Among equal priorities any may be asked first.
-func (w *walk) ordered(list []*policy) outcomes {
+func (w *walk) inOrder(list []*policy) outcomes {
 	var may outcomes
 	for i := 0; i < len(list); {
 		certain := false
@@ -134,7 +134,7 @@ func (w *walk) isolatedElsewhere() bool {
 	if w.subject.class != thePod {
 		return false
 	}
-	for _, p := range w.subject.pod.namespace.policies {
+	for _, p := range w.subject.pod.namespace.workload.list() {
 		if p.kubernetes && p.views&w.view != 0 && !p.sides[w.dir].applies && p.subject.selects(w.subject) != no {
 			return true
 		}
