@@ -72,6 +72,24 @@ func TestManySelectors(t *testing.T) {
 	}
 }
 
+// Of policies that decide alike the same is named, whatever came first.
+func TestWhoIsNamedDoesNotDependOnTheOrderOfChanges(t *testing.T) {
+	names := []string{"b", "a", "c"}
+	for range names {
+		names = append(names[1:], names[0])
+		c := shop(t)
+		for i, name := range names {
+			subject := []string{"{app: db}", "{tier: back}", "{}"}[i]
+			c.apply(np(name, `{podSelector: {matchLabels: `+subject+`}, ingress: [{ports: [{port: 80}]}]}`))
+		}
+		c.apply(np("A", `{podSelector: {matchLabels: {app: db}}, policyTypes: [Egress], egress: [{}]}`))
+		c.apply(ccil("a", `{`+ofDB+`, ingress: [{fromEntities: [all], toPorts: [{ports: [{port: "80"}]}]}]}`))
+		c.decide(`
+			shop/web > shop/db 80: allowed ingress shop/a ingress[0]
+			shop/web > shop/db 81: denied ingress shop/a`)
+	}
+}
+
 func TestAChangeOfLabelsCountsAtOnce(t *testing.T) {
 	c := shop(t).apply(np("db", `{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: b}}}]}]}`))
 	c.decide(`

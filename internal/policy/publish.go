@@ -78,9 +78,11 @@ func (e *Evaluator) install(ref Ref, v View, next *version, now flow.Nanos) {
 	o.each(func(p *policy, _ View) { e.count(p, -1) })
 	*place = next
 	o.each(func(p *policy, views View) { p.views = views; e.count(p, 1) })
-	e.ordered, e.workload = lists.ordered, lists.cluster
-	for ns, r := range lists.local {
-		ns.workload = r
+	e.ordered = lists.ordered
+	if lists.of != nil {
+		lists.of.workload = lists.workload
+	} else {
+		e.workload = lists.workload
 	}
 	if moved {
 		e.ceased(gone, now)
@@ -137,41 +139,43 @@ func sameSubject(a, b *policy) bool {
 
 // lists are the lists that readers walk, to be published together.
 type lists struct {
-	ordered [orderedTiers][]*policy
-	cluster *reach
-	local   map[*namespace]*reach
+	ordered  [orderedTiers][]*policy
+	workload *reach     // of the namespace, or of the cluster
+	of       *namespace // nil: of the cluster
 }
 
-// edit copies the lists that change.
+// edit copies the lists that change when policies of one object go and come. They
+// are of one namespace, if it has one.
 func (e *Evaluator) edit(gone, come []*policy) lists {
-	l := lists{ordered: e.ordered, cluster: e.workload, local: map[*namespace]*reach{}}
+	l := lists{ordered: e.ordered, workload: e.workload}
+	of := func(t tier, all []*policy) []*policy {
+		return slices.DeleteFunc(slices.Clone(all), func(p *policy) bool { return p.tier != t })
+	}
 	for _, p := range slices.Concat(gone, come) {
-		if p.tier != workload {
-			continue
-		}
-		of := func(all []*policy) []*policy {
-			return slices.DeleteFunc(slices.Clone(all), func(q *policy) bool { return q.subject.own != p.subject.own })
-		}
-		ns := p.subject.own
-		switch {
-		case ns == nil:
-			l.cluster = e.workload.edited(of(gone), of(come))
-		case l.local[ns] == nil:
-			l.local[ns] = ns.workload.edited(of(gone), of(come))
-		}
+		l.of = p.subject.own
 	}
-	for _, p := range gone {
-		if p.tier != workload {
-			l.ordered[p.tier] = slices.DeleteFunc(slices.Clone(l.ordered[p.tier]), func(q *policy) bool { return q == p })
-		}
+	if l.of != nil {
+		l.workload = l.of.workload
 	}
-	for _, p := range come {
-		if p.tier != workload {
-			i, _ := slices.BinarySearchFunc(l.ordered[p.tier], p, order)
-			l.ordered[p.tier] = slices.Insert(slices.Clone(l.ordered[p.tier]), i, p)
+	if out, in := of(workload, gone), of(workload, come); len(out)+len(in) > 0 {
+		l.workload = reachOf(edited(l.workload.list(), out, in))
+	}
+	for t := range l.ordered {
+		if out, in := of(tier(t), gone), of(tier(t), come); len(out)+len(in) > 0 {
+			l.ordered[t] = edited(l.ordered[t], out, in)
 		}
 	}
 	return l
+}
+
+// edited is a copy of a list without some policies and with others.
+func edited(list, gone, come []*policy) []*policy {
+	all := slices.DeleteFunc(slices.Clone(list), func(p *policy) bool { return slices.Contains(gone, p) })
+	for _, p := range come {
+		i, _ := slices.BinarySearchFunc(all, p, order)
+		all = slices.Insert(all, i, p)
+	}
+	return all
 }
 
 // order is the one in which policies of a list are asked. What it leaves open

@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
 // reach is the workload tier's policies of a namespace, or of the cluster, by
 // whom they select: of a thousand a pod is asked about the few that do. It is
@@ -77,14 +74,4 @@ func (r *reach) list() []*policy {
 		return nil
 	}
 	return r.all
-}
-
-// edited is the reach without some policies and with others.
-func (r *reach) edited(gone, come []*policy) *reach {
-	all := slices.DeleteFunc(slices.Clone(r.list()), func(p *policy) bool { return slices.Contains(gone, p) })
-	for _, p := range come {
-		i, _ := slices.BinarySearchFunc(all, p, order)
-		all = slices.Insert(all, i, p)
-	}
-	return reachOf(all)
 }
