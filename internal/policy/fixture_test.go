@@ -173,3 +173,13 @@ func (c *testCluster) decide(lines string) {
 		require.Equal(c.t, want, got, asked)
 	}
 }
+
+func TestAnEndpointIsAParty(t *testing.T) {
+	addr := flow.AddrFrom(netip.MustParseAddr("198.18.9.9"))
+	pod := &flow.Endpoint{Kind: flow.Pod, PodUID: "u", NodeName: "n1"}
+	require.Equal(t, Party{Kind: flow.Pod, Pod: "u", Node: "n1", Addr: addr}, PartyOf(pod, addr, false))
+	require.Equal(t, Party{Kind: flow.Pod, Addr: addr}, PartyOf(&flow.Endpoint{Kind: flow.Pod}, addr, true), "some pod")
+	require.Equal(t, Party{Kind: flow.External, Addr: addr}, PartyOf(&flow.Endpoint{}, addr, false))
+	require.Equal(t, Party{Kind: flow.External, Unresolved: true, Addr: addr}, PartyOf(&flow.Endpoint{}, addr, true))
+	require.Equal(t, Party{Kind: flow.Node, Node: "n1", Addr: addr}, PartyOf(&flow.Endpoint{Kind: flow.Node, NodeName: "n1"}, addr, false))
+}
