@@ -47,11 +47,19 @@ func rooms() map[string]room {
 			libraries: []string{cilium, "github.com/vishvananda/netlink", "github.com/vishvananda/netns",
 				"github.com/mdlayher/netlink", "github.com/ti-mo/conntrack", "golang.org/x/sys/unix", zap},
 		},
-		"internal/track":     {ours: []string{"internal/flow"}},
-		"internal/endpoint":  {ours: []string{"internal/flow"}, libraries: []string{"github.com/gaissmai/bart"}},
-		"internal/kube":      {ours: []string{"internal/flow"}, libraries: []string{"k8s.io/", "github.com/go-logr/logr", zap}},
-		"internal/reporter":  {ours: []string{"internal/flow"}},
-		"internal/filter":    {ours: []string{"internal/flow"}, libraries: []string{"github.com/expr-lang/expr"}},
+		"internal/track":    {ours: []string{"internal/flow"}},
+		"internal/endpoint": {ours: []string{"internal/flow"}, libraries: []string{"github.com/gaissmai/bart"}},
+		"internal/kube":     {ours: []string{"internal/flow"}, libraries: []string{"k8s.io/", "github.com/go-logr/logr", zap}},
+		"internal/reporter": {ours: []string{"internal/flow"}},
+		"internal/filter":   {ours: []string{"internal/flow"}, libraries: []string{"github.com/expr-lang/expr"}},
+		"internal/policy": {
+			ours:      []string{"internal/flow"},
+			libraries: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/network-policy-api", "sigs.k8s.io/yaml"},
+		},
+		"internal/policy/suggest": {
+			ours:      []string{"internal/policy", "internal/flow"},
+			libraries: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/yaml"},
+		},
 		"internal/aggregate": {ours: []string{"internal/flow"}},
 		"internal/emit": {
 			ours:      []string{"internal/flow", "internal/aggregate", "internal/metadata"},
@@ -64,6 +72,7 @@ func rooms() map[string]room {
 
 		// for tests only
 		"internal/nettest":            {libraries: []string{testify, "github.com/vishvananda/netns"}},
+		"internal/policy/policytest":  {libraries: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/network-policy-api"}},
 		"internal/kube/apiservertest": {libraries: []string{testify, "k8s.io/client-go"}},
 	}
 }
