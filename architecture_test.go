@@ -48,6 +48,7 @@ func rooms() map[string]room {
 				"github.com/mdlayher/netlink", "github.com/ti-mo/conntrack", "golang.org/x/sys/unix", zap},
 		},
 		"internal/track":     {ours: []string{"internal/flow"}},
+		"internal/names":     {ours: []string{"internal/flow"}, libraries: []string{"golang.org/x/net/dns/dnsmessage"}},
 		"internal/endpoint":  {ours: []string{"internal/flow"}, libraries: []string{"github.com/gaissmai/bart"}},
 		"internal/kube":      {ours: []string{"internal/flow"}, libraries: []string{"k8s.io/", "github.com/go-logr/logr", zap}},
 		"internal/reporter":  {ours: []string{"internal/flow"}},

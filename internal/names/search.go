@@ -1,0 +1,230 @@
+package names
+
+import (
+	"hash/maphash"
+	"iter"
+	"strings"
+
+	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
+)
+
+// Suffixes are the domains that resolvers of the cluster append to short names:
+// with `options ndots:5` a pod asks for github.com.<namespace>.svc.cluster.local,
+// github.com.svc.cluster.local, github.com.cluster.local and the domains of its node,
+// each for A and AAAA, before it asks for github.com. Their NXDOMAINs say nothing.
+//
+// The names B.S of a search with any S, and B as it is, are its candidates. An NXDOMAIN
+// is the search's, not the user's, if within patience the same client
+//
+//  1. goes on from B.S to B, whatever S is, or
+//  2. goes on from B.S to B.T, where S and T differ and both are one of: a suffix of
+//     the list, svc.<it>, <namespace>.svc.<it>; the last at most once in a search. Once
+//     this has shown what B is, T can be anything: the domains of the node, or
+//  3. had NXDOMAIN for B before it asked for B.S: B has a dot, and as many as ndots, or
+//  4. got an answer to B.S after the NXDOMAIN for such a B.
+//
+// Going on is asking: resolvers go on after NXDOMAIN until a candidate exists (glibc,
+// musl and Go do, and end with B as it is, which then is no candidate of another
+// search). So a look-up that succeeds leaves no NXDOMAIN for each type, one that fails
+// leaves one: that of the name as it is. A name that is asked for as it is,
+// a.b.svc.cluster.local, has the form of a candidate; nothing goes on from it, and it counts.
+type Suffixes struct{ list []string }
+
+// NewSuffixes takes domains, as cluster.local.
+func NewSuffixes(domains []string) Suffixes {
+	s := Suffixes{}
+	for _, d := range domains {
+		s.list = append(s.list, string(appendName(nil, []byte(d))))
+	}
+	return s
+}
+
+// GoesOn tells whether a resolver that got NXDOMAIN for failed and then asks for
+// next walks through its search list, and how much of next is B. Names are canonical.
+func (s *Suffixes) GoesOn(failed, next string) (base int, ok bool) {
+	if candidate(failed, next) {
+		return len(next), true
+	}
+	for i, domain := range s.list {
+		rest, ok := cutDomain(failed, domain)
+		for form := plain; ok && form < forms; form++ {
+			if candidate(next, rest) {
+				if other := s.form(next[len(rest)+1:]); other >= 0 && other != i*forms+form {
+					return len(rest), true
+				}
+			}
+			rest, ok = cutForm(rest, form)
+		}
+	}
+	return 0, false
+}
+
+// candidate tells whether name is base with something appended.
+func candidate(name, base string) bool {
+	return len(name) > len(base)+1 && name[len(base)] == '.' && name[:len(base)] == base
+}
+
+// forms that a suffix of the list has, in the order of pods' search lists from the end.
+const (
+	plain     = iota // cluster.local
+	service          // svc.cluster.local
+	namespace        // <namespace>.svc.cluster.local
+	forms
+)
+
+// cutForm cuts what the form after this one has more: svc, then the namespace.
+func cutForm(name string, form int) (string, bool) {
+	if form == plain {
+		return cutDomain(name, "svc")
+	}
+	dot := strings.LastIndexByte(name, '.')
+	return name[:max(dot, 0)], dot > 0
+}
+
+// form is which suffix that is, -1 if none.
+func (s *Suffixes) form(suffix string) int {
+	for i, domain := range s.list {
+		rest, ok := cutDomain(suffix, domain)
+		switch {
+		case suffix == domain:
+			return i*forms + plain
+		case !ok:
+			continue
+		case rest == "svc":
+			return i*forms + service
+		}
+		if of, ok := cutDomain(rest, "svc"); ok && strings.IndexByte(of, '.') < 0 {
+			return i*forms + namespace
+		}
+	}
+	return -1
+}
+
+func cutDomain(name, domain string) (string, bool) {
+	n := len(name) - len(domain)
+	if n < 2 || name[n-1] != '.' || name[n:] != domain {
+		return "", false
+	}
+	return name[:n-1], true
+}
+
+// maxAlike bounds how many NXDOMAINs are compared with a name.
+const maxAlike = 32
+
+// patience is how long an NXDOMAIN waits for what the resolver does next: it may
+// have to wait for the other type's answer until that times out.
+func (t *Transactions) patience() flow.Nanos { return t.timeout + flow.Nanos(1e9) }
+
+// wentOn releases the NXDOMAINs that the resolver goes on from with entry i.
+func (t *Transactions) wentOn(i int32) {
+	e := &t.table.items[i]
+	found := false
+	for failed := range t.alike(e) {
+		if base, ok := t.goesOn(failed, e.Name); ok {
+			e.base, found = uint16(base), true
+			break
+		}
+	}
+	if !found {
+		return
+	}
+	base := e.Name[:e.base]
+	t.release(e, func(failed *entry) bool {
+		return candidate(failed.Name, base) && failed.Name != e.Name && !failed.endsSearch()
+	})
+}
+
+// goesOn is GoesOn with what is known of failed.
+func (t *Transactions) goesOn(failed *entry, next string) (base int, ok bool) {
+	switch base = int(failed.base); {
+	case failed.endsSearch():
+		return 0, false
+	case base > 0 && failed.Name != next && candidate(next, failed.Name[:base]):
+		return base, true
+	}
+	return t.suffixes.GoesOn(failed.Name, next)
+}
+
+// endsSearch tells whether the name is one that a program gave.
+func (e *entry) endsSearch() bool { return int(e.base) == len(e.Name) }
+
+// succeeded releases those after which entry i was tried and answered: rule 4.
+func (t *Transactions) succeeded(i int32) {
+	e := &t.table.items[i]
+	t.release(e, func(failed *entry) bool { return candidate(e.Name, failed.Name) && hasDot(failed.Name) })
+}
+
+// release hands over the held NXDOMAINs of the client that are a search's.
+func (t *Transactions) release(e *entry, searched func(failed *entry) bool) {
+	for failed, j := range t.alike(e) {
+		if failed.state == held && searched(failed) {
+			failed.Searched = true
+			t.finish(j, answered, failed.since)
+		}
+	}
+}
+
+// reached tells whether entry i, an NXDOMAIN, is a search's that began with the
+// name as it is: rule 3. If so it is marked.
+func (t *Transactions) reached(i int32) bool {
+	e := &t.table.items[i]
+	for before := range t.alike(e) {
+		if before.since <= e.Asked && candidate(e.Name, before.Name) && hasDot(before.Name) {
+			before.base = uint16(len(before.Name))
+			e.base, e.Searched = before.base, true
+			break
+		}
+	}
+	return e.Searched
+}
+
+func hasDot(name string) bool { return strings.IndexByte(name, '.') >= 0 }
+
+// alike are the last NXDOMAINs that can be of one search with e.
+func (t *Transactions) alike(e *entry) iter.Seq2[*entry, int32] {
+	return func(yield func(*entry, int32) bool) {
+		j := t.table.labels[e.label]
+		for n := 0; j != none && n < maxAlike; n++ {
+			x := &t.table.items[j]
+			older := x.older
+			if x.Client == e.Client && !yield(x, j) {
+				return
+			}
+			j = older
+		}
+	}
+}
+
+// hashLabel is the same for all candidates of a client's search: they have
+// the first label in common.
+func (t *table) hashLabel(client flow.Addr, name string) uint64 {
+	label, _, _ := strings.Cut(name, ".")
+	return maphash.Bytes(t.seed, client[:]) ^ maphash.String(t.seed, label)
+}
+
+// enlabel adds an NXDOMAIN to those with its label.
+func (t *table) enlabel(i int32) {
+	e := &t.items[i]
+	e.older = t.labels[e.label]
+	if e.older != none {
+		t.items[e.older].younger = i
+	}
+	t.labels[e.label] = i
+}
+
+// unlabel takes it out.
+func (t *table) unlabel(i int32) {
+	e := &t.items[i]
+	if e.older != none {
+		t.items[e.older].younger = e.younger
+	}
+	switch {
+	case e.younger != none:
+		t.items[e.younger].older = e.older
+	case e.older != none:
+		t.labels[e.label] = e.older
+	default:
+		delete(t.labels, e.label)
+	}
+	e.older, e.younger = none, none
+}
