@@ -93,9 +93,10 @@ record tcp-dig.pcap "$dns" sh -c '
 	dig @198.18.7.53 +tcp +keepopen github.test A big.test TXT github.test AAAA'
 
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" -subj /CN=test -days 2 2>/dev/null
-ip netns exec "$node" openssl s_server -accept 198.18.7.80:443 -key "$work/key.pem" -cert "$work/cert.pem" -quiet \
-	-alpn istio,h2,http/1.1 -groups P-384 </dev/zero >/dev/null 2>&1 &
+ip netns exec "$node" openssl s_server -accept 198.18.7.80:443 -key "$work/key.pem" -cert "$work/cert.pem" -www \
+	-alpn istio,h2,http/1.1 -groups P-384 >/dev/null 2>&1 &
 pids+=($!)
+until ip netns exec "$node" ss -Hltn sport = :443 | grep -q .; do :; done
 sni=outbound_.8080_.v1_.reviews.default.svc.cluster.local
 record tls-openssl.pcap 'dst port 443 and tcp[13] & 8 != 0' sh -c "
 	client() { echo | timeout 3 openssl s_client -connect 198.18.7.80:443 \"\$@\"; }
