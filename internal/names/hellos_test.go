@@ -187,6 +187,7 @@ func TestHellosOfOpenssl(t *testing.T) {
 		{SNI: "retry.example.test", Version: 0x0304},
 		istio,
 	}, got)
+	require.Equal(t, Meshed{Name: Istio, MTLS: true, Host: "reviews.default.svc.cluster.local", Port: 8080, Subset: "v1"}, Mesh(istio.SNI, istio.ALPN, 8080))
 }
 
 // FuzzSegments: a stream in other segments gives the same ClientHello, and none
