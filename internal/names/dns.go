@@ -17,7 +17,7 @@ const (
 // whether the resolver goes on in its search list.
 type Transactions struct {
 	timeout  flow.Nanos
-	suffixes Suffixes
+	suffixes suffixes
 	done     func(*Transaction)
 	count    DNSCounters
 	reader   reader
@@ -29,7 +29,7 @@ type Transactions struct {
 func NewTransactions(config DNSConfig, done func(*Transaction)) *Transactions {
 	t := &Transactions{
 		timeout:  flow.Nanos(config.Timeout),
-		suffixes: NewSuffixes(config.SearchSuffixes),
+		suffixes: newSuffixes(config.SearchSuffixes),
 		done:     done,
 		table:    newTable(config.MaxTransactions),
 		streams:  newStreams(config.MaxStreams),
@@ -189,6 +189,14 @@ func (t *Transactions) Expire(now flow.Nanos) {
 		t.table.remove(i)
 	}
 	t.streams.expire(now)
+}
+
+// Close hands over what was answered and waits for what the resolver does next.
+// Questions that wait for an answer are left: what would become of them is not known.
+func (t *Transactions) Close() {
+	for t.table.held.first != none {
+		t.conclude(t.table.held.first)
+	}
 }
 
 func (t *Transactions) timeOut(i int32) {

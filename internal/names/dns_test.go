@@ -289,6 +289,9 @@ func TestCutSamplesGiveWhatIsInThem(t *testing.T) {
 	require.Equal(t, []Answer{{addr("198.18.0.80"), 30}}, got.Answers)
 	require.Equal(t, q.Length, got.QuestionBytes)
 	require.Equal(t, whole, got.AnswerBytes)
+	r.Observe(q)
+	r.Observe(answerTo(q, answer(7, "www.example.test", typeA, success)))
+	require.True(t, r.one(t).Cut, "the question was")
 	for _, n := range []int{0, 5, 12, 20} {
 		q.Payload = q.Payload[:n]
 		r.Observe(q)

@@ -102,6 +102,13 @@ func (h *Hellos) Expire(now flow.Nanos) {
 	}
 }
 
+// Close gives up all that waits.
+func (h *Hellos) Close() {
+	for h.oldest.first != none {
+		h.end(h.oldest.first, Quiet)
+	}
+}
+
 func (h *Hellos) segment(p *Packet) {
 	i, known := h.of[p.Tuple]
 	if !known {

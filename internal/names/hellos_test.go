@@ -160,7 +160,7 @@ func TestHandshakesAreBounded(t *testing.T) {
 	require.Len(t, l.heard, 990)
 	require.EqualValues(t, 990, l.Counters().Evicted)
 	require.Len(t, l.items, 11)
-	l.Expire(start + idleHello)
+	l.Close()
 	require.Len(t, l.heard, 1000)
 	require.Empty(t, l.of)
 }

@@ -80,6 +80,15 @@ func TestConnectionHasTheNameThatWasAskedForLastBeforeIt(t *testing.T) {
 	require.Equal(t, LearnedCounters{Learned: 2, Renewed: 1}, l.Counters())
 }
 
+func TestNameThatLapsedBeganAnew(t *testing.T) {
+	l := learned()
+	l.Learn(taught(pod, "a.test", start, 30, "198.18.9.1"))
+	again := start + 30*second + keepPastTTL
+	l.Learn(taught(pod, "a.test", again, 30, "198.18.9.1"))
+	require.Empty(t, called(l, "198.18.9.1", again-1))
+	require.Equal(t, "a.test", called(l, "198.18.9.1", again))
+}
+
 func TestAnswerCountsFromItsArrival(t *testing.T) {
 	l := learned()
 	slow := taught(pod, "slow.test", start, 30, "198.18.9.1")
@@ -182,7 +191,7 @@ func TestLearnedAgreesWithASlowOne(t *testing.T) {
 	pick := func(prefix string, n int) string { return fmt.Sprintf("%s%d", prefix, rnd.IntN(n)) }
 	l, slow, now := learned(), []lessonSlow{}, start
 	for range 5000 {
-		now += flow.Nanos(rnd.IntN(int(20 * second)))
+		now += flow.Nanos(rnd.Int64N(int64(20 * second)))
 		x := lessonSlow{pick("198.18.0.", 3), pick("198.18.9.", 5), pick("host", 4), now, uint32(rnd.IntN(3000))}
 		slow = append(slow, x)
 		l.Learn(taught(x.client, x.name, x.at, x.ttl, x.addr))

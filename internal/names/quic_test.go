@@ -86,6 +86,13 @@ func TestScatteredHello(t *testing.T) {
 	}
 }
 
+func TestClientThatClosesAtOnce(t *testing.T) {
+	l := listen()
+	hello := built(0x0303, extension(extServerName, "\x00\x09\x00\x00\x06a.test"))
+	l.Observe(datagram(sealed(t, quicV1, []byte("12345678"), 0, append(cryptoFrame(0, hello), 0x1c, 0x40, 0xff, 0xff))))
+	require.Equal(t, "a.test", l.one(t).SNI)
+}
+
 func TestCoalescedPackets(t *testing.T) {
 	id := []byte("12345678")
 	want := nameFirst()

@@ -8,44 +8,25 @@ import (
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
 
-// Suffixes are the domains that resolvers of the cluster append to short names:
-// with `options ndots:5` a pod asks for github.com.<namespace>.svc.cluster.local,
-// github.com.svc.cluster.local, github.com.cluster.local and the domains of its node,
-// each for A and AAAA, before it asks for github.com. Their NXDOMAINs say nothing.
-//
-// The names B.S of a search with any S, and B as it is, are its candidates. An NXDOMAIN
-// is the search's, not the user's, if within patience the same client
-//
-//  1. goes on from B.S to B, whatever S is, or
-//  2. goes on from B.S to B.T, where S and T differ and both are one of: a suffix of
-//     the list, svc.<it>, <namespace>.svc.<it>; the last at most once in a search. Once
-//     this has shown what B is, T can be anything: the domains of the node, or
-//  3. had NXDOMAIN for B before it asked for B.S: B has a dot, and as many as ndots, or
-//  4. got an answer to B.S after the NXDOMAIN for such a B.
-//
-// Going on is asking: resolvers go on after NXDOMAIN until a candidate exists (glibc,
-// musl and Go do, and end with B as it is, which then is no candidate of another
-// search). So a look-up that succeeds leaves no NXDOMAIN for each type, one that fails
-// leaves one: that of the name as it is. A name that is asked for as it is,
-// a.b.svc.cluster.local, has the form of a candidate; nothing goes on from it, and it counts.
-type Suffixes struct{ list []string }
+// suffixes are the domains of search lists, each for its three forms. What a search is
+// stands in the package's comment.
+type suffixes []string
 
-// NewSuffixes takes domains, as cluster.local.
-func NewSuffixes(domains []string) Suffixes {
-	s := Suffixes{}
+func newSuffixes(domains []string) (s suffixes) {
 	for _, d := range domains {
-		s.list = append(s.list, string(appendName(nil, []byte(d))))
+		s = append(s, string(appendName(nil, []byte(d))))
 	}
 	return s
 }
 
-// GoesOn tells whether a resolver that got NXDOMAIN for failed and then asks for
-// next walks through its search list, and how much of next is B. Names are canonical.
-func (s *Suffixes) GoesOn(failed, next string) (base int, ok bool) {
+// goesOn tells whether a resolver that got NXDOMAIN for failed and then asks for
+// next walks through its search list, and how much of next is B: rule 1, and rule 2 for two
+// suffixes that are known. Names are canonical.
+func (s suffixes) goesOn(failed, next string) (base int, ok bool) {
 	if candidate(failed, next) {
 		return len(next), true
 	}
-	for i, domain := range s.list {
+	for i, domain := range s {
 		rest, ok := cutDomain(failed, domain)
 		for form := plain; ok && form < forms; form++ {
 			if candidate(next, rest) {
@@ -81,9 +62,9 @@ func cutForm(name string, form int) (string, bool) {
 	return name[:max(dot, 0)], dot > 0
 }
 
-// form is which suffix that is, -1 if none.
-func (s *Suffixes) form(suffix string) int {
-	for i, domain := range s.list {
+// form is which suffix that is: index in the list * forms + form; -1 if none.
+func (s suffixes) form(suffix string) int {
+	for i, domain := range s {
 		rest, ok := cutDomain(suffix, domain)
 		switch {
 		case suffix == domain:
@@ -118,14 +99,16 @@ func (t *Transactions) patience() flow.Nanos { return t.timeout + flow.Nanos(1e9
 // wentOn releases the NXDOMAINs that the resolver goes on from with entry i.
 func (t *Transactions) wentOn(i int32) {
 	e := &t.table.items[i]
-	found := false
+	over := 0 // length of a B whose search has ended since
 	for failed := range t.alike(e) {
-		if base, ok := t.goesOn(failed, e.Name); ok {
-			e.base, found = uint16(base), true
+		if failed.endsSearch() && candidate(e.Name, failed.Name) {
+			over = len(failed.Name)
+		} else if base, ok := t.goesOn(failed, e.Name); ok && base != over {
+			e.base = uint16(base)
 			break
 		}
 	}
-	if !found {
+	if e.base == 0 {
 		return
 	}
 	base := e.Name[:e.base]
@@ -134,24 +117,36 @@ func (t *Transactions) wentOn(i int32) {
 	})
 }
 
-// goesOn is GoesOn with what is known of failed.
+// goesOn is that of suffixes with what is known of failed.
 func (t *Transactions) goesOn(failed *entry, next string) (base int, ok bool) {
 	switch base = int(failed.base); {
-	case failed.endsSearch():
+	case failed.endsSearch(), failed.began && next == failed.Name[:base]:
 		return 0, false
-	case base > 0 && failed.Name != next && candidate(next, failed.Name[:base]):
+	case base > 0 && candidate(next, failed.Name[:base]):
 		return base, true
 	}
-	return t.suffixes.GoesOn(failed.Name, next)
+	return t.suffixes.goesOn(failed.Name, next)
 }
 
-// endsSearch tells whether the name is one that a program gave.
+// endsSearch tells whether the name is one that a program gave, and a search ended with
+// it or began with it: it is no candidate of another.
 func (e *entry) endsSearch() bool { return int(e.base) == len(e.Name) }
 
-// succeeded releases those after which entry i was tried and answered: rule 4.
+// beginsSearch tells whether name is a candidate of a search that began with e.
+func (e *entry) beginsSearch(name string) bool {
+	return (e.began || !e.endsSearch()) && candidate(name, e.Name) && strings.IndexByte(e.Name, '.') >= 0
+}
+
+// succeeded ends the search that entry i is of, and releases the NXDOMAINs for the
+// name that it began with: rule 4.
 func (t *Transactions) succeeded(i int32) {
 	e := &t.table.items[i]
-	t.release(e, func(failed *entry) bool { return candidate(e.Name, failed.Name) && hasDot(failed.Name) })
+	for failed := range t.alike(e) {
+		if candidate(failed.Name, e.Name[:e.base]) && !failed.began && !failed.endsSearch() {
+			failed.base = 0 // the search is over
+		}
+	}
+	t.release(e, func(failed *entry) bool { return failed.beginsSearch(e.Name) })
 }
 
 // release hands over the held NXDOMAINs of the client that are a search's.
@@ -169,16 +164,13 @@ func (t *Transactions) release(e *entry, searched func(failed *entry) bool) {
 func (t *Transactions) reached(i int32) bool {
 	e := &t.table.items[i]
 	for before := range t.alike(e) {
-		if before.since <= e.Asked && candidate(e.Name, before.Name) && hasDot(before.Name) {
-			before.base = uint16(len(before.Name))
-			e.base, e.Searched = before.base, true
-			break
+		if before.since <= e.Asked && before.beginsSearch(e.Name) {
+			before.base, before.began = uint16(len(before.Name)), true
+			e.base, e.began, e.Searched = before.base, true, true
 		}
 	}
 	return e.Searched
 }
-
-func hasDot(name string) bool { return strings.IndexByte(name, '.') >= 0 }
 
 // alike are the last NXDOMAINs that can be of one search with e.
 func (t *Transactions) alike(e *entry) iter.Seq2[*entry, int32] {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
 
 // podSearch is the search list of a pod in the namespace shop.
@@ -85,28 +87,32 @@ func lookup(r *recorder, at *clock, name string, search []string, ndots int, exi
 
 // TestFailedLookupCountsOnce holds the rule against a model of resolvers: whatever
 // the search list, ndots and the names that exist, a look-up that succeeds leaves no
-// NXDOMAIN, and one that fails leaves that of the name itself, for each type.
+// NXDOMAIN, and one that fails leaves that of the name itself, for each type. So it is
+// when programs repeat them, or look up others, as long as no name begins with another.
 func TestFailedLookupCountsOnce(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	hosts := []string{"web", "web.other", "github.test", "a.b.c", "a.b.c.d.e.f", "_http._tcp.web.shop.svc", "web.shop.svc.cluster.local", "x.svc", "svc.svc"}
-	for i := range 3000 {
+	hosts := []string{"typo", "web.other", "web.test", "github.test", "a.b.c", "a.b.d.e.f.g", "_http._tcp.web.shop.svc", "web.shop.svc.cluster.local", "x.svc", "svc.svc"}
+	for i := range 5000 {
 		at, r := &clock{}, recording()
-		search := podSearch()[:1+rnd.IntN(4)]
-		name, ndots := hosts[rnd.IntN(len(hosts))], 1+rnd.IntN(6)
-		existing := "" // a candidate, or none
-		if n := rnd.IntN(len(search) + 2); n < len(search) {
-			existing = name + "." + search[n]
-		} else if n == len(search) {
-			existing = name
+		search, ndots := podSearch()[:1+rnd.IntN(4)], 1+rnd.IntN(6)
+		var want, story []string
+		for range 1 + rnd.IntN(4) {
+			name := hosts[rnd.IntN(len(hosts))]
+			existing := "" // a candidate, or none
+			if n := rnd.IntN(len(search) + 2); n < len(search) {
+				existing = name + "." + search[n]
+			} else if n == len(search) {
+				existing = name
+			}
+			lookup(r, at, name, search, ndots, func(c string) bool { return c == existing })
+			if existing == "" {
+				want = append(want, name+" A", name+" AAAA")
+			}
+			story = append(story, fmt.Sprintf("%s: there is %q", name, existing))
 		}
-		lookup(r, at, name, search, ndots, func(c string) bool { return c == existing })
-		r.Expire(at.now + 60*second)
+		r.Close()
 		_, real := r.nxdomains()
-		var want []string
-		if existing == "" {
-			want = []string{name + " A", name + " AAAA"}
-		}
-		require.ElementsMatch(t, want, real, "%d: %s, ndots:%d, search %v, there is %q", i, name, ndots, search, existing)
+		require.ElementsMatch(t, want, real, "%d: ndots:%d, search %v, %q", i, ndots, search, story)
 		r.balanced(t)
 	}
 }
@@ -154,6 +160,80 @@ func TestNamesThatOnlyLookLikeASearch(t *testing.T) {
 		require.Empty(t, searched, why)
 		require.Len(t, real, len(names), why)
 	}
+}
+
+// TestProgramThatTriesALongerNameItself: the search for the short one had ended.
+func TestProgramThatTriesALongerNameItself(t *testing.T) {
+	for rcode, want := range map[dnsmessage.RCode][]string{
+		nxdomain: {"db.prod A", "db.prod AAAA", "db.prod.example.test A"},
+		success:  {"db.prod A", "db.prod AAAA"},
+	} {
+		at, r := &clock{}, recording()
+		lookup(r, at, "db.prod", podSearch(), 5, func(string) bool { return false })
+		r.ask(at, 9, "db.prod.example.test", typeA, int(rcode))
+		r.Expire(at.now + 60*second)
+		_, real := r.nxdomains()
+		require.ElementsMatch(t, want, real)
+	}
+}
+
+// TestNamesOfWhichOneBeginsWithTheOther: both are looked up, and neither exists.
+func TestNamesOfWhichOneBeginsWithTheOther(t *testing.T) {
+	for _, ndots := range []int{1, 5} {
+		for _, names := range [][]string{{"typo", "typo.other"}, {"typo.other", "typo"}} {
+			at, r := &clock{}, recording()
+			for _, name := range names {
+				lookup(r, at, name, podSearch(), ndots, func(string) bool { return false })
+			}
+			r.Expire(at.now + 60*second)
+			_, real := r.nxdomains()
+			require.ElementsMatch(t, []string{"typo A", "typo AAAA", "typo.other A", "typo.other AAAA"}, real, "%s, ndots:%d", names, ndots)
+		}
+	}
+}
+
+// TestSearchThatSucceededIsOver: the longer name is another look-up.
+func TestSearchThatSucceededIsOver(t *testing.T) {
+	at, r := &clock{}, recording()
+	lookup(r, at, "web", podSearch(), 1, func(c string) bool { return c == "web.cluster.local" })
+	lookup(r, at, "web.example.test", podSearch(), 1, func(string) bool { return false })
+	r.Close()
+	_, real := r.nxdomains()
+	require.ElementsMatch(t, []string{"web.example.test A", "web.example.test AAAA"}, real)
+}
+
+// TestNoSearchBeginsWithOneLabel: ndots is at least 1 but where somebody wants it to be 0.
+func TestNoSearchBeginsWithOneLabel(t *testing.T) {
+	at, r := &clock{}, recording()
+	r.ask(at, 1, "db", typeA, int(nxdomain))
+	r.ask(at, 2, "db.prod.example.test", typeA, int(nxdomain))
+	r.Close()
+	searched, _ := r.nxdomains()
+	require.Empty(t, searched)
+}
+
+// TestSearchBeginsWithAnAnswer: who asks for both names at once does not search.
+func TestSearchBeginsWithAnAnswer(t *testing.T) {
+	at, r := &clock{}, recording()
+	r.ask(at, 1, "db.prod", typeA, -1)
+	r.ask(at, 2, "db.prod.example.test", typeA, -1)
+	for id, name := range map[uint16]string{1: "db.prod", 2: "db.prod.example.test"} {
+		p := answerTo(udp(pod, resolver, 40000, nil), answer(id, name, typeA, nxdomain))
+		p.At = at.now + flow.Nanos(id)*ms
+		r.Observe(p)
+	}
+	r.Close()
+	searched, _ := r.nxdomains()
+	require.Empty(t, searched)
+}
+
+func TestCloseHandsOverWhatWasAnswered(t *testing.T) {
+	at, r := &clock{}, recording()
+	r.ask(at, 1, "gone.test", typeA, int(nxdomain))
+	r.ask(at, 2, "slow.test", typeA, -1)
+	r.Close()
+	require.Equal(t, "gone.test", r.one(t).Name)
+	require.Equal(t, 1, r.Len())
 }
 
 func TestSearchOfAnotherClientOrAnotherTimeIsNone(t *testing.T) {

@@ -42,6 +42,7 @@ type entry struct {
 	since   flow.Nanos // held or past
 	label   uint64     // hash of the client and the name's first label
 	base    uint16     // how much of the name a search is for; 0 if unknown
+	began   bool       // of a search that began with the name as it is
 	other   int32      // next with the same key
 	older   int32      // NXDOMAIN: with the same label
 	younger int32      // likewise

@@ -34,7 +34,7 @@ type Transaction struct {
 	RCode     uint16 // with EDNS's part; RCodeName has its mnemonic; 0 without answer
 	TimedOut  bool   // no answer in time
 	Truncated bool   // TC: the client asks again over TCP, which is another transaction
-	Searched  bool   // NXDOMAIN that only led the resolver on in its search list: see Suffixes
+	Searched  bool   // NXDOMAIN that only led the resolver on in its search list: see the package's comment
 	Cut       bool   // question or answer was sampled in part: sizes are right, Answers and Aliases may lack some
 	Malformed bool   // the records of the answer cannot be read; none is given
 
