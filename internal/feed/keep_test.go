@@ -136,6 +136,19 @@ func TestTheEntriesOfAllListsTogetherAreBounded(t *testing.T) {
 	require.Equal(t, 10, take(1).Count(Address), "room that another list left")
 }
 
+func TestListsThatAreReadAtOnceShareTheRoom(t *testing.T) {
+	b := newBudget(2, 3*grain)
+	b.settle(0, grain) // in use, and read again
+	require.Equal(t, grain, b.grant(0))
+	require.Equal(t, grain, b.grant(0))
+	require.Equal(t, grain, b.grant(1))
+	require.Zero(t, b.grant(1))
+	require.Zero(t, b.grant(0))
+	b.settle(0, grain) // the new version was not taken
+	require.Equal(t, grain, b.grant(1))
+	require.Zero(t, b.grant(1))
+}
+
 func TestTheScheduleBacksOffUpToTheInterval(t *testing.T) {
 	s := schedule{interval: time.Minute}
 	fault := errShrunken

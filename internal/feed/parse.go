@@ -56,9 +56,6 @@ func (o reading) parse(content io.Reader, now time.Time) (*set, error) {
 	if err := parserOf(format)(r, b); err != nil {
 		return nil, fmt.Errorf("read as %s: %w", format, err)
 	}
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		return nil, err
-	}
 	s := b.set
 	s.format, s.sum, s.size = format, counted.seen.Sum64(), counted.n
 	return s.finish()
