@@ -62,6 +62,10 @@ func rooms() map[string]room {
 		"internal/reporter":  {ours: []string{"internal/flow"}},
 		"internal/filter":    {ours: []string{"internal/flow"}, libraries: []string{"github.com/expr-lang/expr"}},
 		"internal/aggregate": {ours: []string{"internal/flow"}},
+		"internal/feed": {
+			libraries: []string{core + "component", core + "config/", core + "confmap", "github.com/gaissmai/bart",
+				"golang.org/x/net/idna", "golang.org/x/net/publicsuffix", zap},
+		},
 		"internal/emit": {
 			ours:      []string{"internal/flow", "internal/aggregate", "internal/metadata"},
 			libraries: []string{pdata},
