@@ -63,7 +63,9 @@ func rooms() map[string]room {
 		"internal/metadatatest": {libraries: []string{core, otel, testify}},
 
 		// for tests only
-		"internal/nettest":            {libraries: []string{testify, "github.com/vishvananda/netns"}},
+		"internal/nettest": {
+			libraries: []string{testify, "github.com/vishvananda/netlink", "github.com/vishvananda/netns", "golang.org/x/sys/unix"},
+		},
 		"internal/kube/apiservertest": {libraries: []string{testify, "k8s.io/client-go"}},
 	}
 }
