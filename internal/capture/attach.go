@@ -186,7 +186,7 @@ func (a *attachments) forget(held *attachment) {
 
 // close detaches everything. No watcher runs any more.
 func (a *attachments) close() {
-	a.settleAll()
+	a.settleAll(a.settleAtEnd)
 	for _, held := range a.byIndex {
 		a.detach(held)
 	}

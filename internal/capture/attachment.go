@@ -26,6 +26,7 @@ type attachment struct {
 	by       [2]attacher
 	base     [2]bpf.Stats // what the slot had counted for its last owner
 	known    [2]balance   // of the interface's own statistics, besides what this slot saw
+	reason   [2]string    // why packets passed unseen the last time that some did
 	putBack  [2]retrial
 
 	iface   *flow.Interface // guarded, like the rest
@@ -38,7 +39,7 @@ type attachment struct {
 
 // tryAttach attaches the programs of a role to an interface.
 func (a *attachments) tryAttach(d device, role flow.Role, known [2]balance) (*attachment, error) {
-	held := &attachment{device: d, iface: &flow.Interface{Index: d.index, Name: d.name, Role: role}, known: known}
+	held := &attachment{device: d, iface: &flow.Interface{Index: d.index, Name: d.name, Role: role}, known: known, reason: [2]string{beforeAttach, beforeAttach}}
 	held.programs, held.by = a.plan(d, role)
 	old, err := a.isOld(d)
 	if err != nil {

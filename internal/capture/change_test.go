@@ -33,6 +33,8 @@ func address(t *testing.T, node *nettest.Node, pod *nettest.Pod) {
 	node.AddAddress(t, pod.HostEnd, "fd00:1::1/128")
 	node.AddRoute(t, "198.18.1.2/32", "", pod.HostEnd)
 	node.AddRoute(t, "fd00:1::2/128", "", pod.HostEnd)
+	nettest.Introduce(t, node.Namespace, pod.HostEnd, []string{"198.18.1.1", "fd00:1::1"},
+		pod.Namespace, "eth0", []string{"198.18.1.2", "fd00:1::2"})
 }
 
 func TestRenamedInterfaceStaysCaptured(t *testing.T) {

@@ -52,10 +52,7 @@ func (a *attachments) takeCheck() (due bool) {
 
 // checkAll looks at every hook: nothing tells when a tcx program is added.
 func (a *attachments) checkAll(now time.Time) {
-	for index := range a.byIndex {
-		a.check(index, now)
-	}
-	a.settleAll()
+	a.settleAll(func(held *attachment, i int) bool { return a.checkHook(held, i, now) })
 	a.comparePeers()
 }
 
@@ -70,15 +67,17 @@ func (a *attachments) check(index int, now time.Time) {
 	}
 }
 
-func (a *attachments) checkHook(held *attachment, i int, now time.Time) {
+// checkHook returns whether the hook was there all the time.
+func (a *attachments) checkHook(held *attachment, i int, now time.Time) bool {
 	h := held.hooks[i]
 	if h != nil {
 		if first, err := h.First(); err != nil || first {
-			return
+			return true
 		}
 	}
+	held.reason[i] = hookGap
 	if !held.putBack[i].due(now) {
-		return
+		return false
 	}
 	if h != nil {
 		if err := h.Close(); err != nil {
@@ -89,17 +88,33 @@ func (a *attachments) checkHook(held *attachment, i int, now time.Time) {
 	if err != nil {
 		a.setHook(held, i, nil)
 		a.fail(held.device, "hook not put back", err)
-		return
+		return false
 	}
 	a.setHook(held, i, h)
+	a.tellGap(held, i)
+	return false
+}
+
+func (a *attachments) tellGap(held *attachment, i int) {
 	l, err := a.netlink.LinkByIndex(held.device.index)
 	if err != nil {
-		return
+		return // gone
 	}
-	missed := a.settle(held, i, hookGap, l)
+	missed := a.settle(held, i, l)
 	a.logger.Warn("hook put back: it was removed, or another program was before it",
 		zap.String("interface", held.iface.Name), zap.Bool("egress", held.place(i).egress),
 		zap.Uint64("packets_unseen", missed.Packets))
+}
+
+// settleAtEnd tells of a gap that lasts until the end, too.
+func (a *attachments) settleAtEnd(held *attachment, i int) bool {
+	if held.hooks[i] != nil {
+		if first, err := held.hooks[i].First(); err != nil || first {
+			return true
+		}
+	}
+	held.reason[i] = hookGap
+	return true
 }
 
 // setHook takes over a hook that was put back, or notes that there is none. What passed meanwhile was

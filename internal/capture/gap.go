@@ -80,7 +80,7 @@ func (a *attachments) seen(held *attachment) (counts [2]flow.Count, err error) {
 
 // settle takes what the interface counted beyond what is known as unseen. Its statistics were read before
 // ours are: packets that are on their way are then not taken for unseen ones.
-func (a *attachments) settle(held *attachment, i int, reason string, l netlink.Link) flow.Count {
+func (a *attachments) settle(held *attachment, i int, l netlink.Link) flow.Count {
 	seen, err := a.seen(held)
 	if err != nil {
 		return flow.Count{}
@@ -89,7 +89,7 @@ func (a *attachments) settle(held *attachment, i int, reason string, l netlink.L
 	held.known[i].add(unseen)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.gap.add(held.iface, i, reason, unseen)
+	a.gap.add(held.iface, i, held.reason[i], unseen)
 	return unseen
 }
 
@@ -100,26 +100,32 @@ func (a *attachments) settleAttached(held *attachment) {
 		return // gone again
 	}
 	for i := range held.hooks {
-		a.settle(held, i, beforeAttach, l)
+		a.settle(held, i, l)
 	}
 }
 
 // settleAll corrects, when a pair is quiet, what was estimated while it was not. What other interfaces
 // count differently than we do (drops, offloads) is accepted, so that it is not taken for a gap later.
-func (a *attachments) settleAll() {
+// The hooks are looked at after the statistics: they were there then, or that is a gap.
+func (a *attachments) settleAll(look func(held *attachment, i int) (there bool)) {
 	links, err := a.netlink.LinkList()
 	if err != nil {
 		return // interrupted by a change: there is a next time
 	}
 	for _, l := range links {
 		held := a.byIndex[l.Attrs().Index]
-		switch {
-		case held == nil:
-		case held.device.isPair():
-			for i := range held.hooks {
-				a.settle(held, i, beforeAttach, l)
+		if held == nil {
+			continue
+		}
+		whole := true
+		for i := range held.hooks {
+			there := look(held, i)
+			if there && held.device.isPair() {
+				a.settle(held, i, l)
 			}
-		default:
+			whole = whole && there
+		}
+		if whole && !held.device.isPair() {
 			a.rebase(held, l)
 		}
 	}

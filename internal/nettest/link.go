@@ -125,6 +125,25 @@ func (n *Namespace) AddRoute(t testing.TB, prefix, gateway, name string) {
 	n.Do(t, func() { require.NoError(t, netlink.RouteAdd(r), prefix) })
 }
 
+// Introduce lets the ends of a link know each other's addresses, so that neither has to ask: no packet is then
+// on the link but those of the test, and what drops packets drops no question.
+func Introduce(t testing.TB, a *Namespace, nameA string, addressesA []string, b *Namespace, nameB string, addressesB []string) {
+	t.Helper()
+	a.addNeighbors(t, nameA, b.Link(t, nameB).Attrs().HardwareAddr, addressesB)
+	b.addNeighbors(t, nameB, a.Link(t, nameA).Attrs().HardwareAddr, addressesA)
+}
+
+func (n *Namespace) addNeighbors(t testing.TB, name string, mac net.HardwareAddr, addresses []string) {
+	t.Helper()
+	index := n.Link(t, name).Attrs().Index
+	n.Do(t, func() {
+		for _, address := range addresses {
+			neighbor := &netlink.Neigh{LinkIndex: index, State: netlink.NUD_PERMANENT, IP: net.ParseIP(address), HardwareAddr: mac}
+			require.NoError(t, netlink.NeighSet(neighbor), address)
+		}
+	})
+}
+
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
