@@ -87,6 +87,9 @@ func (a *attachments) settle(held *attachment, i int, l netlink.Link) flow.Count
 	}
 	unseen := balanceOf(countersOf(l)[i], seen[i]).beyond(held.known[i])
 	held.known[i].add(unseen)
+	if unseen.Packets == 0 {
+		return flow.Count{} // bytes alone are VLAN tags that the kernel took off after it counted
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.gap.add(held.iface, i, held.reason[i], unseen)
