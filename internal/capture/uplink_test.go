@@ -14,10 +14,13 @@ import (
 )
 
 // joinedNode is a node with a bridged pod (198.18.1.2) and an uplink eth0 (198.18.0.1) to another host
-// (198.18.0.254), which routes the pod's network back.
+// (198.18.0.254), which routes the pod's network back. Nobody speaks IPv6.
 func joinedNode(t *testing.T) (node *nettest.Node, pod *nettest.Pod, outside *nettest.Namespace) {
 	t.Helper()
 	node, outside = nettest.NewNode(t, "node"), nettest.NewNamespace(t, "outside")
+	for _, in := range []*nettest.Namespace{node.Namespace, outside} {
+		in.Sysctl(t, "net.ipv6.conf.default.disable_ipv6=1") // silent
+	}
 	nettest.Join(t, node.Namespace, "eth0", "198.18.0.1/24", outside, "eth0", "198.18.0.254/24")
 	node.AddBridge(t, "198.18.1.1/24")
 	pod = node.AddPod(t, []string{"198.18.1.2/24"}, "198.18.1.1")
