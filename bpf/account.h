@@ -92,7 +92,7 @@ static __always_inline bool account(struct observation *o, struct packet *p, enu
 		count(&o->stats->not_ip, o);
 	} else if (result != PARSED) {
 		count(&o->stats->malformed, o);
-	} else if (o->slot_flags & SLOT_INSIDE) {
+	} else if (o->side == DELIVERED && o->slot_flags & SLOT_INSIDE) {
 		count(&o->stats->transit, o);
 	} else if (sampled_out(o, p)) {
 		count(&o->stats->skipped, o);
