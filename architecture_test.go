@@ -45,7 +45,7 @@ func rooms() map[string]room {
 		"internal/capture": {
 			ours: []string{"bpf", "internal/flow"},
 			libraries: []string{cilium, "github.com/vishvananda/netlink", "github.com/vishvananda/netns",
-				"github.com/mdlayher/netlink", "github.com/ti-mo/conntrack", "golang.org/x/sys/unix", zap},
+				"golang.org/x/sys/unix", zap},
 		},
 		"internal/track":     {ours: []string{"internal/flow"}},
 		"internal/endpoint":  {ours: []string{"internal/flow"}, libraries: []string{"github.com/gaissmai/bart"}},

@@ -244,7 +244,7 @@ func (c *Capture) release() error {
 		errs = append(errs, c.waker.close())
 	}
 	if c.nat != nil {
-		errs = append(errs, c.nat.close())
+		c.nat.close()
 	}
 	if c.attached != nil {
 		c.attached.release()
