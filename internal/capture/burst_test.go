@@ -17,7 +17,7 @@ import (
 func TestBurstOfInterfacesLeavesNothingBehind(t *testing.T) {
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
-			const many = 100
+			many := lessInVM(100)
 			node, pod := nettest.NewNamespace(t, "node"), nettest.NewNamespace(t, "pod")
 			c, logs := open(t, node, byHook(kind))
 			s := newSums()
@@ -53,7 +53,7 @@ func TestBurstOfInterfacesLeavesNothingBehind(t *testing.T) {
 func TestInterfacesThatVanishInBetweenAreNoFailure(t *testing.T) {
 	node, pod := nettest.NewNamespace(t, "node"), nettest.NewNamespace(t, "pod")
 	c, logs := open(t, node, nil)
-	for i := range 100 {
+	for i := range lessInVM(100) {
 		node.AddVeth(t, fmt.Sprintf("veth%d", i), 0, pod, "eth0")
 		node.DeleteLink(t, fmt.Sprintf("veth%d", i))
 	}
@@ -68,7 +68,7 @@ func TestInterfacesThatVanishInBetweenAreNoFailure(t *testing.T) {
 
 // A drain reads maps; it does not wait for the kernel to attach hundreds of interfaces.
 func TestDrainsGoOnWhileManyInterfacesAreAttached(t *testing.T) {
-	const many = 120
+	many := lessInVM(120)
 	node, pod := nettest.NewNamespace(t, "node"), nettest.NewNamespace(t, "pod")
 	c, _ := open(t, node, nil)
 	s := newSums()

@@ -3,6 +3,7 @@
 package capture
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -69,6 +70,16 @@ func hooksOf(c *Capture) (n int) {
 	hooks, _, _ := c.Attached()
 	for _, of := range hooks {
 		n += of
+	}
+	return n
+}
+
+// inVM tells whether this is an emulated machine, where tests do less of the same.
+func inVM() bool { return os.Getenv("VM") != "" }
+
+func lessInVM(n int) int {
+	if inVM() {
+		return n / 10
 	}
 	return n
 }

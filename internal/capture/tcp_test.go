@@ -18,9 +18,6 @@ import (
 	"github.com/ebpfnet/ebpfnetreceiver/internal/nettest"
 )
 
-// inVM tells whether this is an emulated machine, where tests do less of the same.
-func inVM() bool { return os.Getenv("VM") != "" }
-
 // iperf3 runs a client in one pod against a server in another and returns how many bytes arrived by its word.
 func iperf3(t *testing.T, client, server *nettest.Pod, address, options string) uint64 {
 	t.Helper()

@@ -106,6 +106,13 @@ func (s *udpSender) send(n, payload int) {
 	}
 }
 
+// droppedBy is how many packets a pod's device took from sockets and dropped, before any hook, because the
+// other end had no time for them.
+func droppedBy(t *testing.T, pod *nettest.Pod) uint64 {
+	t.Helper()
+	return pod.Link(t, "eth0").Attrs().Statistics.TxDropped
+}
+
 // frames is a packet socket of a namespace, which sends whole frames.
 type frames struct {
 	t  *testing.T

@@ -37,9 +37,10 @@ func TestEveryDatagramIsCountedOnceAtEitherSide(t *testing.T) {
 			{"IPv6", 100_000, "[fd00:1::2]:7", "[fd00:1::3]:9"},
 		} {
 			t.Run(kind+" "+test.name, func(t *testing.T) {
-				if i > 0 || inVM() {
+				if i > 0 {
 					test.packets /= 20
 				}
+				test.packets = lessInVM(test.packets)
 				const payload = 200
 				node, a, b := bridgedPods(t)
 				c, _ := open(t, node.Namespace, byHook(kind))
@@ -54,13 +55,13 @@ func TestEveryDatagramIsCountedOnceAtEitherSide(t *testing.T) {
 				if !inVM() && test.packets >= 1_000_000 {
 					require.Greater(t, s.drains, 20)
 				}
-				want := udpFrames(uint64(test.packets), payload, test.name == "IPv6")
+				want := udpFrames(uint64(test.packets)-droppedBy(t, a), payload, test.name == "IPv6")
 				got := s.between(tuple(flow.UDP, test.from, test.to))
 				require.Equal(t, want, got.Sent)
 				require.Equal(t, want, got.Delivered)
 				// a packet that a swap falls upon, between its two sides, is the first of both generations
-				require.GreaterOrEqual(t, got.Payload, uint64(test.packets*payload))
-				require.InEpsilon(t, test.packets*payload, got.Payload, 0.01)
+				require.GreaterOrEqual(t, got.Payload, want.Packets*payload)
+				require.InEpsilon(t, want.Packets*payload, got.Payload, 0.01)
 				require.Equal(t, a.HostEnd, got.SentIf.Name)
 				require.Equal(t, b.HostEnd, got.DeliveredIf.Name)
 			})
@@ -70,7 +71,8 @@ func TestEveryDatagramIsCountedOnceAtEitherSide(t *testing.T) {
 
 // More connections than there is room for: what has no entry is counted all the same.
 func TestOverflowAndFlowsTogetherAreWhatWasSent(t *testing.T) {
-	const tuples, batch = 200_000, 1000
+	const batch = 1000
+	tuples := lessInVM(200_000)
 	node, pod := pairNode(t)
 	c, _ := open(t, node.Namespace, func(c *Config) { c.MaxFlows = 10_000 })
 	s := newSums()
@@ -103,7 +105,7 @@ func TestOverflowAndFlowsTogetherAreWhatWasSent(t *testing.T) {
 	require.Zero(t, others.Sent.Packets)
 	all := h.Flows
 	all.Add(h.Overflow)
-	require.Equal(t, udpFrames(tuples, 0, false), all)
+	require.Equal(t, udpFrames(uint64(tuples)-droppedBy(t, pod), 0, false), all)
 }
 
 // numbered is a datagram that no other number has the 5-tuple of, to addresses that nobody has.
