@@ -38,12 +38,13 @@ func peeredPods(t *testing.T, kind string) (node *nettest.Node, a, b *nettest.Po
 	return node, a, b
 }
 
-// redirectPeer hands every packet to the peer of an interface.
+// redirectPeer hands every packet to the peer of an interface, as one for it (PACKET_HOST).
 func redirectPeer(t *testing.T, index int) *ebpf.Program {
 	t.Helper()
 	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Name: "redirect_peer", Type: ebpf.SchedCLS, License: "MIT",
 		Instructions: asm.Instructions{
+			asm.Mov.Imm(asm.R2, 0), asm.FnSkbChangeType.Call(),
 			asm.Mov.Imm(asm.R1, int32(index)), asm.Mov.Imm(asm.R2, 0), asm.FnRedirectPeer.Call(), asm.Return(),
 		},
 	})
@@ -110,6 +111,7 @@ func isProven(c *Capture, index int) bool {
 const countedInside = "deliveries are counted at the pod's own device"
 
 func TestDeliveriesPastTheHostEndAreCountedInsideThePod(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
 			const packets, size = 500, 200_000
@@ -161,6 +163,7 @@ func TestDeliveriesPastTheHostEndAreCountedInsideThePod(t *testing.T) {
 
 // Beside what goes past it, a host end hands over what the node itself sends.
 func TestBothWaysIntoAPodAreCountedOnce(t *testing.T) {
+	t.Parallel()
 	const packets = 300
 	kind := kinds(t)[0]
 	node, a, b := peeredPods(t, kind)
@@ -192,6 +195,7 @@ func TestBothWaysIntoAPodAreCountedOnce(t *testing.T) {
 }
 
 func TestDeliveriesPastTheHostEndAreUnknownWhereNobodyMayLook(t *testing.T) {
+	t.Parallel()
 	kind := kinds(t)[0]
 	node, a, b := peeredPods(t, kind)
 	c, logs := open(t, node.Namespace, func(c *Config) { c.Hook, c.InsidePods = kind, insideOff })
@@ -263,6 +267,7 @@ func ask(t *testing.T, client *nettest.Namespace, address string) {
 
 // A pod that answers datagrams which were not seen on their way to it got them all the same.
 func TestAnswersShowThatDatagramsBypassTheHostEnd(t *testing.T) {
+	t.Parallel()
 	kind := kinds(t)[0]
 	node, a, b := peeredPods(t, kind)
 	c, logs := open(t, node.Namespace, byHook(kind))
@@ -282,6 +287,7 @@ func TestAnswersShowThatDatagramsBypassTheHostEnd(t *testing.T) {
 
 // Where a pod only receives, the kernel's own counters show it.
 func TestPeersCounterShowsThatDeliveriesBypassTheHostEnd(t *testing.T) {
+	t.Parallel()
 	const packets = 10
 	kind := kinds(t)[0]
 	node, a, b := peeredPods(t, kind)
@@ -304,6 +310,7 @@ func TestPeersCounterShowsThatDeliveriesBypassTheHostEnd(t *testing.T) {
 }
 
 func TestOrdinaryDeliveriesAreNotTakenForABypass(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
 			node, a, b := bridgedPods(t)
@@ -334,6 +341,7 @@ func TestOrdinaryDeliveriesAreNotTakenForABypass(t *testing.T) {
 
 // The hook inside a pod keeps nothing of it: its namespace ends when the pod does.
 func TestHookInsideAPodDoesNotKeepItsNamespace(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
 			node, a, b := peeredPods(t, kind)

@@ -38,6 +38,7 @@ func address(t *testing.T, node *nettest.Node, pod *nettest.Pod) {
 }
 
 func TestRenamedInterfaceStaysCaptured(t *testing.T) {
+	t.Parallel()
 	node, pod := pairNode(t)
 	c, _ := open(t, node.Namespace, nil)
 	s := newSums()
@@ -81,6 +82,7 @@ func keyOf(t flow.Tuple) flow.Key {
 
 // A new interface with the name and the index of one that is gone is another one.
 func TestNameAndIndexReuseStartAnew(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
 			node, pod := nettest.NewNamespace(t, "node"), nettest.NewNamespace(t, "pod")
@@ -111,6 +113,7 @@ func TestNameAndIndexReuseStartAnew(t *testing.T) {
 }
 
 func TestInterfaceThatMovesBetweenNamespacesIsFollowed(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
 			node, pod, other := nettest.NewNamespace(t, "node"), nettest.NewNamespace(t, "pod"), nettest.NewNamespace(t, "other")
@@ -137,6 +140,7 @@ func TestInterfaceThatMovesBetweenNamespacesIsFollowed(t *testing.T) {
 }
 
 func TestNamespaceDeletedUnderTraffic(t *testing.T) {
+	t.Parallel()
 	node, pod := pairNode(t)
 	c, logs := open(t, node.Namespace, nil)
 	s := newSums()
@@ -162,6 +166,7 @@ func TestNamespaceDeletedUnderTraffic(t *testing.T) {
 }
 
 func TestSelectionByNamesAndGlobs(t *testing.T) {
+	t.Parallel()
 	node, pod := nettest.NewNamespace(t, "node"), nettest.NewNamespace(t, "pod")
 	for _, name := range []string{"veth1", "veth2", "lxc1", "lxc2"} {
 		node.AddVeth(t, name, 0, pod, "to"+name)
@@ -195,6 +200,7 @@ func TestSelectionByNamesAndGlobs(t *testing.T) {
 }
 
 func TestPatternThatMatchesNothingWarnsOnceAndWaits(t *testing.T) {
+	t.Parallel()
 	node, pod := nettest.NewNamespace(t, "node"), nettest.NewNamespace(t, "pod")
 	c, logs := open(t, node, func(c *Config) { c.Interfaces = []string{"cali*"} })
 	node.AddVeth(t, "veth1", 0, pod, "eth1")
@@ -209,6 +215,7 @@ func TestPatternThatMatchesNothingWarnsOnceAndWaits(t *testing.T) {
 }
 
 func TestMoreInterfacesThanSlotsAreReportedAndCapturedWhenThereIsRoom(t *testing.T) {
+	t.Parallel()
 	node, pod := nettest.NewNamespace(t, "node"), nettest.NewNamespace(t, "pod")
 	c, logs := open(t, node, nil)
 	s := newSums()

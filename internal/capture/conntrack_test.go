@@ -32,6 +32,7 @@ func translatedPair(t *testing.T) (*nettest.Node, *nettest.Pod) {
 }
 
 func TestTranslationOfATupleComesFromConntrack(t *testing.T) {
+	t.Parallel()
 	node, pod := translatedPair(t)
 	serve(t, node.Namespace, "198.18.1.1:9", 10)
 	serve(t, node.Namespace, "[fd00:1::1]:9", 10)
@@ -99,6 +100,7 @@ func call(t *testing.T, client *nettest.Namespace, proto uint8, from, to string)
 
 // What programs say of translations is what netlink says.
 func TestProgramsAndNetlinkAgreeOnTranslations(t *testing.T) {
+	t.Parallel()
 	node, pod := translatedPair(t)
 	echo(t, node.Namespace, "198.18.1.1:9")
 	echo(t, node.Namespace, "[fd00:1::1]:9")

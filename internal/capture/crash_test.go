@@ -21,6 +21,7 @@ func crash(t *testing.T, node *nettest.Node) {
 }
 
 func TestFiltersOfACrashedInstanceAreRemovedAndNobodyElses(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
 			const packets = 50
@@ -63,6 +64,7 @@ func TestFiltersOfACrashedInstanceAreRemovedAndNobodyElses(t *testing.T) {
 }
 
 func TestQdiscOfACrashedInstanceIsRemovedWhenNobodyUsesIt(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
 			node, pod := pairNode(t)
@@ -77,6 +79,7 @@ func TestQdiscOfACrashedInstanceIsRemovedWhenNobodyUsesIt(t *testing.T) {
 }
 
 func TestFiltersOfALivingInstanceStay(t *testing.T) {
+	t.Parallel()
 	node, pod := pairNode(t)
 	living := startChild(t, "hold", node.Path)
 	crash(t, node)

@@ -13,6 +13,7 @@ import (
 
 // A pod whose device is of a netkit pair (Linux 6.7 and newer) is counted like one with a veth.
 func TestPodsOfNetkitPairsAreCountedLikeOthers(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
 			const packets = 1000

@@ -13,6 +13,7 @@ import (
 )
 
 func TestTupleIsReadAsItIsWritten(t *testing.T) {
+	t.Parallel()
 	for _, want := range []flow.Tuple{
 		tuple(flow.TCP, "198.18.1.2:40000", "198.18.8.8:80"),
 		tuple(flow.UDP, "[fd00::1]:1", "[fd00::2]:65535"),

@@ -16,6 +16,7 @@ import (
 )
 
 func TestPingCountsBothWays(t *testing.T) {
+	t.Parallel()
 	nettest.RequireTool(t, "ip", "ping")
 	const echoes, payload = 5, 100
 	node, a, b := bridgedPods(t)
@@ -47,6 +48,7 @@ func TestPingCountsBothWays(t *testing.T) {
 
 // All fragments of a datagram count in the entry of its ports, each with its own headers.
 func TestFragmentsCountWithTheirDatagram(t *testing.T) {
+	t.Parallel()
 	const datagrams, payload = 100, 4000
 	node, a, b := bridgedPods(t)
 	c, _ := open(t, node.Namespace, nil)
@@ -76,6 +78,7 @@ func TestFragmentsCountWithTheirDatagram(t *testing.T) {
 
 // What our hooks count of protocols without sockets here, whole frames show.
 func TestOtherProtocolsAndTagsAreCounted(t *testing.T) {
+	t.Parallel()
 	const frames = 20
 	node, pod := pairNode(t)
 	c, _ := open(t, node.Namespace, nil)
@@ -113,6 +116,7 @@ func TestOtherProtocolsAndTagsAreCounted(t *testing.T) {
 
 // A VLAN of a pod's pair: its packets are tagged at the pair, and are handed over at the VLAN's device.
 func TestVLANOfAPairIsCountedAtBoth(t *testing.T) {
+	t.Parallel()
 	const packets = 50
 	node, pod := pairNode(t)
 	for in, prefix := range map[*nettest.Namespace]string{node.Namespace: "198.18.7.1/24", pod.Namespace: "198.18.7.2/24"} {
@@ -144,6 +148,7 @@ func TestVLANOfAPairIsCountedAtBoth(t *testing.T) {
 
 // A real association, where the kernel has SCTP.
 func TestSCTPAssociationIsOneFlow(t *testing.T) {
+	t.Parallel()
 	node, a, b := bridgedPods(t)
 	c, _ := open(t, node.Namespace, nil)
 	s := newSums()

@@ -43,6 +43,7 @@ func outputIn(t *testing.T, in *nettest.Namespace, task, argument string, withou
 }
 
 func TestWithoutACapabilityTheErrorNamesIt(t *testing.T) {
+	t.Parallel()
 	node, _ := pairNode(t)
 	for _, test := range []struct {
 		capability int
@@ -61,6 +62,7 @@ func TestWithoutACapabilityTheErrorNamesIt(t *testing.T) {
 }
 
 func TestTheThreeCapabilitiesAreEnough(t *testing.T) {
+	t.Parallel()
 	node, _ := pairNode(t)
 	for _, kind := range kinds(t) {
 		out, err := outputIn(t, node.Namespace, "open", kind, unix.CAP_SYS_ADMIN)
@@ -93,6 +95,7 @@ func openWithoutBTF(string) error {
 }
 
 func TestWithoutTypeInformationTheErrorSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	out, err := outputIn(t, nettest.NewNamespace(t, "node"), "without BTF", "")
 	require.Error(t, err)
 	require.Contains(t, string(out), "this kernel has no type information (BTF) at "+btfPath)
@@ -109,6 +112,7 @@ func openWithoutBPFFS(string) error {
 }
 
 func TestWithoutBPFFileSystemAllWorks(t *testing.T) {
+	t.Parallel()
 	node, _ := pairNode(t)
 	out, err := outputIn(t, node.Namespace, "without bpffs", "")
 	require.NoError(t, err, string(out))
@@ -116,6 +120,7 @@ func TestWithoutBPFFileSystemAllWorks(t *testing.T) {
 }
 
 func TestHookThatTheKernelHasNotIsRefused(t *testing.T) {
+	t.Parallel()
 	if kinds(t)[0] == HookTCX {
 		t.Skip("this kernel has tcx")
 	}
@@ -125,6 +130,7 @@ func TestHookThatTheKernelHasNotIsRefused(t *testing.T) {
 }
 
 func TestWrongNamespaceIsRefused(t *testing.T) {
+	t.Parallel()
 	_, _, err := tryOpen(t, "/run/netns/no-such-namespace", nil)
 	require.ErrorContains(t, err, "open network namespace /run/netns/no-such-namespace: no such file or directory")
 	_, _, err = tryOpen(t, "/proc/self/status", nil)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestRoleOfADevice(t *testing.T) {
+	t.Parallel()
 	const here = -1 // the other end is in this namespace
 	gateway, host := routeUse{any: true, subnets: true}, routeUse{any: true}
 	for _, test := range []struct {
@@ -130,6 +131,7 @@ func TestRoleOfADevice(t *testing.T) {
 }
 
 func TestRoleOfWhatIsAskedFor(t *testing.T) {
+	t.Parallel()
 	topology := topology{
 		devices: map[int]device{
 			2: {index: 2, name: "eth0", nsid: -1}, 3: {index: 3, name: "tap1", kind: "tun", nsid: -1},

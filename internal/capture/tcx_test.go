@@ -23,6 +23,7 @@ func received(t *testing.T, in *nettest.Namespace, address string) func() int {
 }
 
 func TestTCXSeesFirstAndLeavesTheVerdictToOthers(t *testing.T) {
+	t.Parallel()
 	requireTCX(t)
 	for _, test := range []struct {
 		name    string
@@ -68,6 +69,7 @@ func TestTCXSeesFirstAndLeavesTheVerdictToOthers(t *testing.T) {
 }
 
 func TestTCXComesBackToTheHeadAndCountsTheGap(t *testing.T) {
+	t.Parallel()
 	requireTCX(t)
 	const packets = 100
 	for _, test := range []struct {
@@ -113,6 +115,7 @@ func TestTCXComesBackToTheHeadAndCountsTheGap(t *testing.T) {
 
 // Programs that want to be first, too, are not fought with.
 func TestTCXDoesNotFightForTheHead(t *testing.T) {
+	t.Parallel()
 	requireTCX(t)
 	var r retrial
 	now := time.Unix(1000, 0)
@@ -133,6 +136,7 @@ func TestTCXDoesNotFightForTheHead(t *testing.T) {
 
 // A tcx program runs before every tc filter, whatever that says.
 func TestTCXSeesBeforeALegacyFilterThatEndsTheChain(t *testing.T) {
+	t.Parallel()
 	requireTCX(t)
 	const packets = 100
 	node, pod := pairNode(t)

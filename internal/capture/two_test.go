@@ -20,6 +20,7 @@ func (s *sums) counts() map[flow.Key][2][2]flow.Count {
 }
 
 func TestTwoCapturesOfOneNodeGiveTheSameNumbers(t *testing.T) {
+	t.Parallel()
 	packets := lessInVM(20_000)
 	have := kinds(t)
 	for _, pair := range [][2]string{{have[0], HookTC}, {HookTC, have[0]}, {have[0], have[0]}} {
@@ -63,6 +64,7 @@ func TestTwoCapturesOfOneNodeGiveTheSameNumbers(t *testing.T) {
 }
 
 func TestSoManyInstancesByTCAndNoMore(t *testing.T) {
+	t.Parallel()
 	node, _ := pairNode(t)
 	in, err := openNamespace(node.Path)
 	require.NoError(t, err)

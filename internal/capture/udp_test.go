@@ -27,6 +27,7 @@ func bridgedPods(t *testing.T) (node *nettest.Node, a, b *nettest.Pod) {
 }
 
 func TestEveryDatagramIsCountedOnceAtEitherSide(t *testing.T) {
+	t.Parallel()
 	for i, kind := range kinds(t) {
 		for _, test := range []struct {
 			name     string
@@ -71,6 +72,7 @@ func TestEveryDatagramIsCountedOnceAtEitherSide(t *testing.T) {
 
 // More connections than there is room for: what has no entry is counted all the same.
 func TestOverflowAndFlowsTogetherAreWhatWasSent(t *testing.T) {
+	t.Parallel()
 	const batch = 1000
 	tuples := lessInVM(200_000)
 	node, pod := pairNode(t)

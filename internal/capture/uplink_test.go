@@ -41,6 +41,7 @@ func (s *sums) exchange(t *testing.T, c *Capture, packets int, client *nettest.N
 }
 
 func TestUplinkCountsTheNodesOwnAndSumsUpTransit(t *testing.T) {
+	t.Parallel()
 	const packets = 100
 	all := udpFrames(packets, 100, false)
 	for _, kind := range kinds(t) {
@@ -84,6 +85,7 @@ func TestUplinkCountsTheNodesOwnAndSumsUpTransit(t *testing.T) {
 
 // The packets of a tunnel are transit at the uplink: what is in them is seen at the tunnel's device.
 func TestTunnelsPacketsAreTransitAndTheirContentsAreSeen(t *testing.T) {
+	t.Parallel()
 	const packets = 100
 	node, pod, outside := joinedNode(t)
 	for _, end := range []struct {
@@ -125,6 +127,7 @@ func TestTunnelsPacketsAreTransitAndTheirContentsAreSeen(t *testing.T) {
 
 // What a pod sends under the node's address is said to be forwarded, not the node's own.
 func TestMasqueradedPacketsAreNotTheNodesOwn(t *testing.T) {
+	t.Parallel()
 	nettest.RequireTool(t, "ip", "nft")
 	const packets = 100
 	node, pod, outside := joinedNode(t)
@@ -157,6 +160,7 @@ func TestMasqueradedPacketsAreNotTheNodesOwn(t *testing.T) {
 
 // What is tagged belongs to the VLAN's device, and is transit at the card below.
 func TestTaggedPacketsAreTransitAtTheParent(t *testing.T) {
+	t.Parallel()
 	const packets = 100
 	node, _, outside := joinedNode(t)
 	for in, prefix := range map[*nettest.Namespace]string{node.Namespace: "198.18.7.1/24", outside: "198.18.7.254/24"} {
@@ -180,6 +184,7 @@ func TestTaggedPacketsAreTransitAtTheParent(t *testing.T) {
 
 // Whole frames with a tag show the same where the kernel has no VLAN devices.
 func TestTaggedFramesAreTransitAtAnUplink(t *testing.T) {
+	t.Parallel()
 	node, _, outside := joinedNode(t)
 	c, _ := open(t, node.Namespace, nil)
 	s := newSums()
@@ -196,6 +201,7 @@ func TestTaggedFramesAreTransitAtAnUplink(t *testing.T) {
 
 // Routes come and go, and with them uplinks; the hooks of others stay.
 func TestUplinkFollowsTheRoutes(t *testing.T) {
+	t.Parallel()
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
 			node, outside := nettest.NewNamespace(t, "node"), nettest.NewNamespace(t, "outside")
@@ -231,6 +237,7 @@ func TestUplinkFollowsTheRoutes(t *testing.T) {
 
 // A bridge that leads out, here by a tunnel, is the top of its stack.
 func TestBridgeThatLeadsOutIsTheUplinkAndItsPortsAreNot(t *testing.T) {
+	t.Parallel()
 	const packets = 100
 	node, _, outside := joinedNode(t)
 	for _, end := range []struct {

@@ -16,6 +16,7 @@ import (
 
 // What arrives at an uplink is the same by XDP, with the rest as it is with tc.
 func TestXDPCountsWhatArrivesAsTheTCHookDoes(t *testing.T) {
+	t.Parallel()
 	const packets = 200
 	var counts []map[flow.Key][2][2]flow.Count
 	for _, hook := range []string{HookAuto, HookXDP} {
@@ -50,6 +51,7 @@ func TestXDPCountsWhatArrivesAsTheTCHookDoes(t *testing.T) {
 }
 
 func TestXDPPlaceOfSomebodyElseIsReportedAndTriedAgain(t *testing.T) {
+	t.Parallel()
 	node, _, _ := joinedNode(t)
 	other := attachXDP(t, node.Namespace, "eth0", verdict(t, ebpf.XDP, xdpPass))
 	c, logs := open(t, node.Namespace, byHook(HookXDP))
