@@ -124,6 +124,34 @@ func TestPayloadOfAStreamIsItsLength(t *testing.T) {
 	}
 }
 
+// The same without tools, for every kernel: both sides count the same wire packets, and the kernel agrees.
+func TestStreamsCountTheSameAtBothSides(t *testing.T) {
+	t.Parallel()
+	for _, kind := range kinds(t) {
+		t.Run(kind, func(t *testing.T) {
+			const size = 2_000_000
+			node, a, b := bridgedPods(t)
+			serve(t, b.Namespace, "198.18.1.3:80", size)
+			serve(t, b.Namespace, "[fd00:1::3]:80", size)
+			c, _ := open(t, node.Namespace, byHook(kind))
+			s := newSums()
+			s.during(t, c, func() {
+				fetch(t, a.Namespace, "198.18.1.3:80", size)
+				fetch(t, a.Namespace, "[fd00:1::3]:80", size)
+			})
+			s.requireKernelAgrees(t, c, node.Namespace, a.HostEnd, b.HostEnd)
+			s.close(t, c)
+			s.requireIdentity(t)
+			up := s.of(toPort(flow.TCP, 80))
+			down := s.of(func(t flow.Tuple) bool { return t.Proto == flow.TCP && t.SrcPort == 80 })
+			require.Equal(t, up.Sent, up.Delivered)
+			require.Equal(t, down.Sent, down.Delivered)
+			require.GreaterOrEqual(t, down.Payload, uint64(2*size))
+			require.NotZero(t, s.seen(b.HostEnd, false).Segmented.Packets)
+		})
+	}
+}
+
 // startSocat starts a server and returns when it listens.
 func startSocat(t *testing.T, in *nettest.Pod, line string) *exec.Cmd {
 	t.Helper()
