@@ -45,7 +45,7 @@ func rooms() map[string]room {
 		"internal/capture": {
 			ours: []string{"bpf", "internal/flow"},
 			libraries: []string{cilium, "github.com/vishvananda/netlink", "github.com/vishvananda/netns",
-				"github.com/mdlayher/netlink", "github.com/ti-mo/conntrack", "golang.org/x/sys/unix", zap},
+				"golang.org/x/sys/unix", zap},
 		},
 		"internal/policy": {
 			ours:      []string{"internal/flow"},
@@ -76,8 +76,10 @@ func rooms() map[string]room {
 		"internal/metadatatest": {libraries: []string{core, otel, testify}},
 
 		// for tests only
-		"internal/nettest":            {libraries: []string{testify, "github.com/vishvananda/netns"}},
-		"internal/policy/policytest":  {libraries: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/network-policy-api"}},
+		"internal/policy/policytest": {libraries: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/network-policy-api"}},
+		"internal/nettest": {
+			libraries: []string{testify, "github.com/vishvananda/netlink", "github.com/vishvananda/netns", "golang.org/x/sys/unix"},
+		},
 		"internal/kube/apiservertest": {libraries: []string{testify, "k8s.io/client-go"}},
 	}
 }
