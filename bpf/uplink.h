@@ -39,8 +39,7 @@ static __always_inline bool is_tunnel(const struct packet *p)
 /* Asked once per flow and generation; the packet's own evidence, no state. */
 static __always_inline __u8 classify(const struct observation *o, const struct packet *p, bool v6)
 {
-	/* a VLAN's packets belong to the VLAN device on top */
-	if (p->vlan || is_tunnel(p))
+	if (is_tunnel(p))
 		return CLASS_TRANSIT;
 	return is_own_address(o->hook == HOOK_EGRESS ? p->saddr : p->daddr, v6) ? CLASS_COUNTED
 										: CLASS_TRANSIT;
