@@ -40,9 +40,11 @@ static __always_inline bool counts_at_uplink(const struct observation *o, struct
 {
 	__u8 class = flow ? flow->class : CLASS_UNDECIDED;
 
+	if (p->vlan)
+		return false; /* the entry is that of the VLAN device on top, which counts the same packet */
 	if (class == CLASS_UNDECIDED) {
-		class = classify(o->hook == HOOK_EGRESS ? p->saddr : p->daddr, v6, p->vlan, p->proto,
-				 p->sport, p->dport);
+		class = classify(o->hook == HOOK_EGRESS ? p->saddr : p->daddr, v6, p->proto, p->sport,
+				 p->dport);
 		if (flow)
 			flow->class = class;
 	}

@@ -47,19 +47,21 @@ static __always_inline bool is_transit(const struct observation *o, const struct
 {
 	void *header = p->start + ETH_HLEN;
 	struct ports *ports = header + p->ip_header;
-	bool vlan = p->skb && p->skb->vlan_present, source = o->hook == HOOK_EGRESS;
+	bool source = o->hook == HOOK_EGRESS;
 	struct ipv6hdr *ip6 = header;
 	struct iphdr *ip4 = header;
 
 	if (sampling > 1)
 		return false;
+	if (p->skb && p->skb->vlan_present)
+		return true; /* the entry is that of the VLAN device on top, which counts the same packet */
 	if (flow)
 		return flow->class == CLASS_TRANSIT;
 	const __be32 *local = p->v6    ? source ? ip6->saddr.in6_u.u6_addr32 : ip6->daddr.in6_u.u6_addr32
 			      : source ? &ip4->saddr
 				       : &ip4->daddr;
 
-	return classify(local, p->v6, vlan, p->proto, bpf_ntohs(ports->source), bpf_ntohs(ports->dest)) ==
+	return classify(local, p->v6, p->proto, bpf_ntohs(ports->source), bpf_ntohs(ports->dest)) ==
 	       CLASS_TRANSIT;
 }
 

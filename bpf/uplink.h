@@ -37,13 +37,10 @@ static __always_inline bool is_tunnel(__u8 proto, __u16 sport, __u16 dport)
 }
 
 /* The packet's own evidence, no state: asked once per flow and generation, and for each packet of transit.
- * local is the address on the node's side. A VLAN's packets belong to the VLAN device on top. */
-static __always_inline __u8 classify(const __be32 *local, bool v6, bool vlan, __u8 proto, __u16 sport,
-				     __u16 dport)
+ * local is the address on the node's side. */
+static __always_inline __u8 classify(const __be32 *local, bool v6, __u8 proto, __u16 sport, __u16 dport)
 {
-	if (vlan || !is_own_address(local, v6) || is_tunnel(proto, sport, dport))
-		return CLASS_TRANSIT;
-	return CLASS_COUNTED;
+	return is_own_address(local, v6) && !is_tunnel(proto, sport, dport) ? CLASS_COUNTED : CLASS_TRANSIT;
 }
 
 /* A socket of this network namespace that takes what the other end sends. */
