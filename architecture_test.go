@@ -34,9 +34,10 @@ func rooms() map[string]room {
 		testify = "github.com/stretchr/testify"
 	)
 	return map[string]room{
-		".":        {ours: []string{"receiver"}, libraries: []string{core + "receiver"}},
-		"bpf":      {libraries: []string{cilium}},
-		"receiver": {ours: []string{"internal/"}, libraries: []string{core, otel, zap}},
+		".":             {ours: []string{"receiver"}, libraries: []string{core + "receiver"}},
+		"bpf":           {libraries: []string{cilium}},
+		"bpf/yardstick": {libraries: []string{cilium}},
+		"receiver":      {ours: []string{"internal/"}, libraries: []string{core, otel, zap}},
 
 		// the nouns
 		"internal/flow": {},

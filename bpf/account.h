@@ -40,64 +40,91 @@ static __always_inline bool counts_at_uplink(const struct observation *o, struct
 {
 	__u8 class = flow ? flow->class : CLASS_UNDECIDED;
 
+	if (p->vlan)
+		return false; /* the entry is that of the VLAN device on top, which counts the same packet */
 	if (class == CLASS_UNDECIDED) {
-		class = classify(o, p, v6);
+		class = classify(o->hook == HOOK_EGRESS ? p->saddr : p->daddr, v6, p->proto, p->sport,
+				 p->dport);
 		if (flow)
 			flow->class = class;
 	}
 	return class == CLASS_COUNTED;
 }
 
-/* Returns true if the packet is an ICMP error whose quoted flow shall learn of it. */
-static __always_inline bool account_flow(struct observation *o, struct packet *p, bool uplink, bool v6)
+/* Counts a packet in an entry, and does what is done once. Returns true if it is an ICMP error whose quoted
+ * flow shall learn of it. */
+static __always_inline bool account_entry(struct observation *o, struct flow *flow, const union flow_key *key,
+					  const struct packet *p, __u32 dir, bool v6)
 {
-	union flow_key key;
+	bool first_side = is_first_side(o, flow, dir);
 
-	if (p->fragment)
-		join_fragments(p, v6);
-	__u32 dir = make_key(&key, p, v6);
-	struct flow *flow = find_flow(o->generation, &key, v6);
-
-	if (uplink && !counts_at_uplink(o, flow, p, v6)) {
-		count(&o->stats->transit, o);
-		return false;
-	}
-	if (!flow)
-		flow = create_flow(o->generation, o->slot, &key, dir, v6);
-	if (!flow) {
-		refuse(o, p, v6);
-		return false;
-	}
-	bool first_side = o->side == SENT || !flow->dir[dir & 1].sent_packets;
-
+	if (o->uplink)
+		flow->class = CLASS_COUNTED;
 	if (count_flow(o, flow, p, dir, first_side)) {
-		if (uplink)
-			flow->class = CLASS_COUNTED;
 		if (flow->claim == CLAIM_NONE)
-			flow->claim = uplink ? claim_at_uplink(o, p, v6) : claim_at_pod(o, p, v6);
-		look_up_nat(o, flow, &key, p, dir, v6);
+			flow->claim = o->uplink ? claim_at_uplink(o, p, v6) : claim_at_pod(o, p, v6);
+		look_up_nat(o, flow, key, p, dir, v6);
 	}
 	return first_side && quotes(p, v6);
 }
 
-/* Every packet that was seen ends in exactly one statistic. Returns as account_flow does. */
-static __always_inline bool account(struct observation *o, struct packet *p, enum parsed result, bool uplink)
+/* Inserts the draft that has the packet. Where another CPU was first, the packet is counted in its entry. */
+static __always_inline bool settle_draft(struct observation *o, struct flow *flow, const union flow_key *key,
+					 const struct packet *p, __u32 dir, bool v6)
 {
-	count(&o->stats->seen, o);
-	if (o->packets > 1) {
-		o->stats->segmented.packets += o->packets - 1;
-		o->stats->segmented.bytes += o->bytes - p->wire;
+	long err = insert_flow(o, key, flow, v6);
+
+	if (err != -EEXIST)
+		return !err;
+	flow = find_flow(o->generation, key, v6);
+	if (flow)
+		count_flow(o, flow, p, dir, is_first_side(o, flow, dir));
+	return flow;
+}
+
+/* `absent`: the flow was looked for and has no entry. Returns as account_entry does. */
+static __always_inline bool account_flow(struct observation *o, const struct packet *p, bool absent, bool v6)
+{
+	union flow_key key;
+	__u32 dir = make_key(&key, p, v6);
+	struct flow *entry = absent ? NULL : find_flow(o->generation, &key, v6);
+
+	if (o->uplink && !counts_at_uplink(o, entry, p, v6)) {
+		count(&o->stats->transit, o);
+		return false;
 	}
+	struct flow *flow = entry ? entry : draft_flow(o, dir);
+	bool tells = flow && account_entry(o, flow, &key, p, dir, v6);
+
+	if (!flow || (!entry && !settle_draft(o, flow, &key, p, dir, v6))) {
+		refuse(o, p, v6);
+		return false;
+	}
+	count(&o->stats->flows, o);
+	return tells;
+}
+
+/* Every packet that was seen ends in exactly one more statistic. Returns as account_flow does. */
+static __always_inline bool account(struct observation *o, struct packet *p, enum parsed result, bool absent,
+				    bool v6)
+{
 	if (result == NOT_IP) {
 		count(&o->stats->not_ip, o);
-	} else if (result != PARSED) {
-		count(&o->stats->malformed, o);
-	} else if (o->side == DELIVERED && o->slot_flags & SLOT_INSIDE) {
-		count(&o->stats->transit, o);
-	} else if (sampled_out(o, p)) {
-		count(&o->stats->skipped, o);
-	} else {
-		return p->v6 ? account_flow(o, p, uplink, true) : account_flow(o, p, uplink, false);
+		return false;
 	}
-	return false;
+	if (result != PARSED) {
+		count(&o->stats->malformed, o);
+		return false;
+	}
+	if (o->hook == HOOK_EGRESS && o->slot_flags & SLOT_INSIDE) {
+		count(&o->stats->transit, o);
+		return false;
+	}
+	if (p->fragment)
+		join_fragments(p, v6);
+	if (sampled_out(o, p)) {
+		count(&o->stats->skipped, o);
+		return false;
+	}
+	return account_flow(o, p, absent, v6);
 }

@@ -83,9 +83,14 @@ static __always_inline bool answers4(const struct nat4 *n)
 	       n->original.sport == n->reply.dport && n->original.dport == n->reply.sport;
 }
 
+static __always_inline bool same6(const __be32 *a, const __be32 *b)
+{
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
+}
+
 static __always_inline bool answers6(const struct nat6 *n)
 {
-	return !compare6(n->original.saddr, n->reply.daddr) && !compare6(n->original.daddr, n->reply.saddr) &&
+	return same6(n->original.saddr, n->reply.daddr) && same6(n->original.daddr, n->reply.saddr) &&
 	       n->original.sport == n->reply.dport && n->original.dport == n->reply.sport;
 }
 
@@ -93,28 +98,34 @@ static __always_inline __u8 store_nat4(const struct observation *o, const struct
 				       const struct nf_conn *ct)
 {
 	__u32 generation = o->generation;
-	struct nat4 nat;
 	void *map = bpf_map_lookup_elem(&nat4, &generation);
+	struct draft *draft = find_draft();
 
-	read_tuple4(&nat.original, &ct->tuplehash[0].tuple);
-	read_tuple4(&nat.reply, &ct->tuplehash[1].tuple);
-	if (answers4(&nat))
+	if (!map || !draft)
+		return NAT_UNKNOWN;
+	read_tuple4(&draft->nat4.original, &ct->tuplehash[0].tuple);
+	read_tuple4(&draft->nat4.reply, &ct->tuplehash[1].tuple);
+	barrier();
+	if (answers4(&draft->nat4))
 		return NAT_NONE;
-	return map && !bpf_map_update_elem(map, key, &nat, BPF_ANY) ? NAT_TRANSLATED : NAT_FULL;
+	return bpf_map_update_elem(map, key, &draft->nat4, BPF_ANY) ? NAT_FULL : NAT_TRANSLATED;
 }
 
 static __always_inline __u8 store_nat6(const struct observation *o, const struct flow6_key *key,
 				       const struct nf_conn *ct)
 {
 	__u32 generation = o->generation;
-	struct nat6 nat;
 	void *map = bpf_map_lookup_elem(&nat6, &generation);
+	struct draft *draft = find_draft();
 
-	read_tuple6(&nat.original, &ct->tuplehash[0].tuple);
-	read_tuple6(&nat.reply, &ct->tuplehash[1].tuple);
-	if (answers6(&nat))
+	if (!map || !draft)
+		return NAT_UNKNOWN;
+	read_tuple6(&draft->nat6.original, &ct->tuplehash[0].tuple);
+	read_tuple6(&draft->nat6.reply, &ct->tuplehash[1].tuple);
+	barrier(); /* or it keeps 16 words on the stack */
+	if (answers6(&draft->nat6))
 		return NAT_NONE;
-	return map && !bpf_map_update_elem(map, key, &nat, BPF_ANY) ? NAT_TRANSLATED : NAT_FULL;
+	return bpf_map_update_elem(map, key, &draft->nat6, BPF_ANY) ? NAT_FULL : NAT_TRANSLATED;
 }
 
 /* Asks conntrack once per side and generation, until it knows. A first packet

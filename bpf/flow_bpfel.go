@@ -19,6 +19,13 @@ type flowAmount struct {
 	Bytes   uint64
 }
 
+type flowDraft struct {
+	_    structs.HostLayout
+	Flow flowFlow6
+	Nat4 flowNat4
+	Nat6 flowNat6
+}
+
 type flowFill struct {
 	_        structs.HostLayout
 	Entries4 uint32
@@ -42,9 +49,10 @@ type flowFlow struct {
 	Claim         uint8
 	Nat           uint8
 	IcmpType      uint8
-	QuotaSlot     uint16
+	Quota         uint16
+	Known         [2]uint16
 	Original      uint8
-	Pad           [5]uint8
+	Pad           uint8
 	Dir           [2]struct {
 		_                structs.HostLayout
 		SentBytes        uint64
@@ -107,6 +115,8 @@ type flowFragment struct {
 	_     structs.HostLayout
 	Sport uint16
 	Dport uint16
+	Proto uint8
+	Pad   [3]uint8
 }
 
 type flowFragmentKey struct {
@@ -225,6 +235,7 @@ type flowWake struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	flowMapDrafts          = "drafts"
 	flowMapFill            = "fill"
 	flowMapFlows4          = "flows4"
 	flowMapFlows40         = "flows4_0"
@@ -242,7 +253,6 @@ const (
 	flowMapOwnAddresses    = "own_addresses"
 	flowMapRefused         = "refused"
 	flowMapRefusedTcp      = "refused_tcp"
-	flowMapSlots           = "slots"
 	flowMapStats           = "stats"
 	flowMapTunnelPorts     = "tunnel_ports"
 	flowMapUnanswered      = "unanswered"
@@ -265,6 +275,7 @@ const (
 	flowVarReplayNow       = "replay_now"
 	flowVarSampling        = "sampling"
 	flowVarSlotFlagsInBtf  = "slot_flags_in_btf"
+	flowVarSlots           = "slots"
 	flowVarUnansweredQuota = "unanswered_quota"
 	flowVarWakeEntries4    = "wake_entries4"
 	flowVarWakeEntries6    = "wake_entries6"
@@ -324,6 +335,7 @@ type flowProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type flowMapSpecs struct {
+	Drafts       *ebpf.MapSpec `ebpf:"drafts"`
 	Fill         *ebpf.MapSpec `ebpf:"fill"`
 	Flows4       *ebpf.MapSpec `ebpf:"flows4"`
 	Flows40      *ebpf.MapSpec `ebpf:"flows4_0"`
@@ -341,7 +353,6 @@ type flowMapSpecs struct {
 	OwnAddresses *ebpf.MapSpec `ebpf:"own_addresses"`
 	Refused      *ebpf.MapSpec `ebpf:"refused"`
 	RefusedTcp   *ebpf.MapSpec `ebpf:"refused_tcp"`
-	Slots        *ebpf.MapSpec `ebpf:"slots"`
 	Stats        *ebpf.MapSpec `ebpf:"stats"`
 	TunnelPorts  *ebpf.MapSpec `ebpf:"tunnel_ports"`
 	Unanswered   *ebpf.MapSpec `ebpf:"unanswered"`
@@ -364,6 +375,7 @@ type flowVariableSpecs struct {
 	ReplayNow       *ebpf.VariableSpec `ebpf:"replay_now"`
 	Sampling        *ebpf.VariableSpec `ebpf:"sampling"`
 	SlotFlagsInBtf  *ebpf.VariableSpec `ebpf:"slot_flags_in_btf"`
+	Slots           *ebpf.VariableSpec `ebpf:"slots"`
 	UnansweredQuota *ebpf.VariableSpec `ebpf:"unanswered_quota"`
 	WakeEntries4    *ebpf.VariableSpec `ebpf:"wake_entries4"`
 	WakeEntries6    *ebpf.VariableSpec `ebpf:"wake_entries6"`
@@ -389,6 +401,7 @@ func (o *flowObjects) Close() error {
 //
 // It can be passed to loadFlowObjects or ebpf.CollectionSpec.LoadAndAssign.
 type flowMaps struct {
+	Drafts       *ebpf.Map `ebpf:"drafts"`
 	Fill         *ebpf.Map `ebpf:"fill"`
 	Flows4       *ebpf.Map `ebpf:"flows4"`
 	Flows40      *ebpf.Map `ebpf:"flows4_0"`
@@ -406,7 +419,6 @@ type flowMaps struct {
 	OwnAddresses *ebpf.Map `ebpf:"own_addresses"`
 	Refused      *ebpf.Map `ebpf:"refused"`
 	RefusedTcp   *ebpf.Map `ebpf:"refused_tcp"`
-	Slots        *ebpf.Map `ebpf:"slots"`
 	Stats        *ebpf.Map `ebpf:"stats"`
 	TunnelPorts  *ebpf.Map `ebpf:"tunnel_ports"`
 	Unanswered   *ebpf.Map `ebpf:"unanswered"`
@@ -415,6 +427,7 @@ type flowMaps struct {
 
 func (m *flowMaps) Close() error {
 	return _FlowClose(
+		m.Drafts,
 		m.Fill,
 		m.Flows4,
 		m.Flows40,
@@ -432,7 +445,6 @@ func (m *flowMaps) Close() error {
 		m.OwnAddresses,
 		m.Refused,
 		m.RefusedTcp,
-		m.Slots,
 		m.Stats,
 		m.TunnelPorts,
 		m.Unanswered,
@@ -456,6 +468,7 @@ type flowVariables struct {
 	ReplayNow       *ebpf.Variable `ebpf:"replay_now"`
 	Sampling        *ebpf.Variable `ebpf:"sampling"`
 	SlotFlagsInBtf  *ebpf.Variable `ebpf:"slot_flags_in_btf"`
+	Slots           *ebpf.Variable `ebpf:"slots"`
 	UnansweredQuota *ebpf.Variable `ebpf:"unanswered_quota"`
 	WakeEntries4    *ebpf.Variable `ebpf:"wake_entries4"`
 	WakeEntries6    *ebpf.Variable `ebpf:"wake_entries6"`

@@ -20,32 +20,43 @@ static __always_inline bool quotes(const struct packet *p, bool v6)
 	       p->icmp_code != ICMP_FRAG_NEEDED;
 }
 
-/* Where an ICMP error was seen, and where in it the quoted IP header is. */
+/* Where an ICMP error was seen, and where in it the quoted IP header begins. */
 struct quoting {
+	__u64 offset;
 	__u32 generation;
-	__u32 offset;
 	__u16 slot;
-	bool v6;
 };
 
-/* Not inlined: it is rare, and the verifier has enough paths. */
+/* What is quoted is the beginning of a packet. Not inlined: it is rare, and the verifier has enough paths. */
 static __noinline void count_unreachable(const struct quoting *q, void *start, void *end)
 {
-	struct cursor c = {.start = start, .end = end, .offset = q->offset};
+	struct observation o = {.generation = q->generation, .slot = q->slot};
 	union packed_layout quoted = {};
 	struct packet p;
 	union flow_key key;
-	bool v6 = q->v6;
+	__u64 offset = q->offset;
+
+	barrier_var(offset);
+	if (offset > HEADER_BYTES)
+		return;
+	struct cursor c = {.start = start, .end = end, .offset = offset};
+	__u8 *version = PEEK(&c, __u8);
+	bool v6 = version && *version >> 4 == 6;
 
 	quoted.layout.v6 = v6;
 	quoted.layout.result = v6 ? parse_ip6(&c, &quoted.layout, ~0) : parse_ip4(&c, &quoted.layout, ~0);
-	if (q->offset > HEADER_BYTES || unpack(&p, quoted.packed, ~0, false, start, end, q->offset) != PARSED)
+	if (unpack(&p, quoted.packed, v6, ~0, false, start, end, offset) != PARSED || p.later_fragment)
 		return;
 	__u32 dir = make_key(&key, &p, v6);
-	struct flow *flow = find_flow(q->generation, &key, v6);
+	struct flow *flow = find_flow(o.generation, &key, v6);
 
-	if (!flow)
-		flow = create_flow(q->generation, q->slot, &key, dir, v6);
+	if (!flow) {
+		struct flow *drafted = draft_flow(&o, dir);
+
+		if (!drafted || insert_flow(&o, &key, drafted, v6))
+			return;
+		flow = find_flow(o.generation, &key, v6);
+	}
 	if (flow)
 		ADD(flow->unreachable[dir & 1], 1);
 }

@@ -22,8 +22,8 @@ const wakeAt = 70
 // quotaOf is the part of a generation that one interface may fill unanswered.
 const quotaOf = 8
 
-// Objects are the loaded programs and maps. Close releases all of them.
-type Objects struct {
+// loaded is what the library assigns.
+type loaded struct {
 	flowMaps
 	flowVariables
 	PodIngress    *ebpf.Program `ebpf:"ebpfnet_pod_in"`
@@ -31,6 +31,13 @@ type Objects struct {
 	UplinkIngress *ebpf.Program `ebpf:"ebpfnet_up_in"`
 	UplinkEgress  *ebpf.Program `ebpf:"ebpfnet_up_out"`
 	Variables     *ebpf.Map     `ebpf:".bss"`
+	SlotData      *ebpf.Map     `ebpf:".data.slots"`
+}
+
+// Objects are the loaded programs and maps. Close releases all of them.
+type Objects struct {
+	loaded
+	Slots *SlotTable
 
 	options Options
 }
@@ -47,8 +54,11 @@ func Load(o Options) (*Objects, error) {
 		return nil, err
 	}
 	objects := &Objects{options: o}
-	if err := spec.LoadAndAssign(objects, nil); err != nil {
+	if err := spec.LoadAndAssign(&objects.loaded, nil); err != nil {
 		return nil, fmt.Errorf("load flow programs: %w", err)
+	}
+	if objects.Slots, err = newSlotTable(objects.SlotData); err != nil {
+		return nil, errors.Join(err, objects.Close())
 	}
 	return objects, nil
 }
@@ -131,10 +141,10 @@ func (o *Objects) shared() map[string]*ebpf.Map {
 		flowMapFlows6: o.Flows6, flowMapFlows60: o.Flows60, flowMapFlows61: o.Flows61,
 		flowMapNat4: o.Nat4, flowMapNat40: o.Nat40, flowMapNat41: o.Nat41,
 		flowMapNat6: o.Nat6, flowMapNat60: o.Nat60, flowMapNat61: o.Nat61,
-		flowMapSlots: o.Slots, flowMapStats: o.Stats, flowMapUnanswered: o.Unanswered,
+		flowMapDrafts: o.Drafts, flowMapStats: o.Stats, flowMapUnanswered: o.Unanswered,
 		flowMapRefused: o.Refused, flowMapRefusedTcp: o.RefusedTcp, flowMapFragments: o.Fragments,
 		flowMapFill: o.Fill, flowMapOwnAddresses: o.OwnAddresses, flowMapTunnelPorts: o.TunnelPorts, flowMapWakes: o.Wakes,
-		".bss": o.Variables,
+		".bss": o.Variables, ".data.slots": o.SlotData,
 	}
 }
 
@@ -167,5 +177,5 @@ func (o *Objects) Close() error {
 	for _, p := range []*ebpf.Program{o.PodIngress, o.PodEgress, o.UplinkIngress, o.UplinkEgress} {
 		errs = append(errs, p.Close())
 	}
-	return errors.Join(append(errs, o.Variables.Close(), o.flowMaps.Close())...)
+	return errors.Join(append(errs, o.Variables.Close(), o.SlotData.Close(), o.flowMaps.Close())...)
 }

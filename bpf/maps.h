@@ -40,6 +40,16 @@ struct {
 	__array(values, struct flows6_map);
 } flows6 SEC(".maps") = {.values = {&flows6_0, &flows6_1}};
 
+/* Where a CPU writes a new connection before it inserts it, so that an entry is never seen half made and
+ * needs no look-up after it was made; and what is too large for the stack. Programs of one CPU do not
+ * interrupt each other. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct draft);
+} drafts SEC(".maps");
+
 /* Conntrack's tuples of the translated connections of one generation. Not
  * preallocated: most nodes translate few. Full: the entry says NAT_FULL. */
 struct nat4_map {
@@ -75,16 +85,11 @@ struct {
 	__array(values, struct nat6_map);
 } nat6 SEC(".maps") = {.values = {&nat6_0, &nat6_1}};
 
-/* Where an interface counts: open addressing by ifindex, SLOT_PROBES deep.
- * Written by user space only; ifindex 0 is an empty bucket. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SLOT_BUCKETS);
-	__type(key, __u32);
-	__type(value, struct slot);
-} slots SEC(".maps");
+/* Where an interface counts: open addressing by ifindex, SLOT_PROBES deep. A variable, because every
+ * packet looks here. Written by user space only; ifindex 0 is an empty bucket. */
+struct slot slots[SLOT_BUCKETS] SEC(".data.slots");
 
-/* Key: see stats_index. User space reads a generation after its swap and takes
+/* Key: see find_stats. User space reads a generation after its swap and takes
  * the difference to what it read the time before; nobody resets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

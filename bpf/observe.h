@@ -20,38 +20,42 @@ enum side {
 struct observation {
 	void *ctx;
 	bool xdp;
-	enum hook hook;
-	enum side side;
-	__u32 generation; /* 0 or 1, read once: all of a packet counts in one generation */
+	bool uplink;
+	__u8 hook; /* enum hook */
+	__u8 side; /* enum side */
 	__u16 slot;
 	__u16 slot_flags;
-	__u64 packets; /* on the wire */
+	__u32 generation; /* 0 or 1, read once: all of a packet counts in one generation */
+	__u64 packets;	  /* on the wire */
 	__u64 bytes;
 	__u64 weight; /* of a sampled packet */
+	__u64 time;   /* 0: the clock was not read yet */
 	struct stats *stats;
 };
 
 #define ADD(field, n) __sync_fetch_and_add(&(field), (n))
 
-static __always_inline __u64 now(void)
+/* The packet's time, read when it is first asked for. */
+static __always_inline __u64 now(struct observation *o)
 {
-	return replay_clock ? replay_now : bpf_ktime_get_ns();
+	if (!o->time)
+		o->time = replay_clock ? replay_now : bpf_ktime_get_ns();
+	return o->time;
 }
 
-static __always_inline struct slot *find_slot(__u32 ifindex)
+static __always_inline const struct slot *find_slot(__u32 ifindex)
 {
 #pragma unroll
 	for (int i = 0; i < SLOT_PROBES; i++) {
-		__u32 bucket = (ifindex + i) & (SLOT_BUCKETS - 1);
-		struct slot *slot = bpf_map_lookup_elem(&slots, &bucket);
+		const struct slot *slot = &slots[(ifindex + i) & (SLOT_BUCKETS - 1)];
 
-		if (!slot || slot->ifindex == ifindex)
+		if (slot->ifindex == ifindex)
 			return slot;
 	}
 	return NULL;
 }
 
-static __always_inline struct stats *find_stats(__u32 generation, __u32 slot, enum hook hook)
+static __always_inline struct stats *find_stats(__u32 generation, __u32 slot, __u8 hook)
 {
 	__u32 index = (generation * MAX_INTERFACES + slot) * 2 + hook;
 
@@ -65,6 +69,47 @@ static __always_inline void count(struct amount *amount, const struct observatio
 	amount->bytes += o->bytes;
 }
 
+/* Counts the packet as handed to the hook, before anything else: these adds cost nothing while the packet
+ * is looked at, and much just before atomic ones. */
+static __always_inline void count_seen(const struct observation *o, __u32 wire)
+{
+	o->stats->seen.packets++;
+	o->stats->seen.bytes += wire;
+}
+
+/* It turned out to be a super-packet: what is missing in seen. */
+static __always_inline void count_segments(const struct observation *o, __u32 wire)
+{
+	struct amount more = {o->packets - 1, o->bytes - wire};
+
+	o->stats->seen.packets += more.packets;
+	o->stats->seen.bytes += more.bytes;
+	o->stats->segmented.packets += more.packets;
+	o->stats->segmented.bytes += more.bytes;
+}
+
+/* Where and when a packet is counted, as a number that fits in a register. */
+union place {
+	struct {
+		__u16 slot;
+		__u8 flags; /* enum slot_flags */
+		__u8 generation;
+		__u32 absent; /* its flow has no entry */
+	};
+	__u64 packed;
+};
+
+#define OBSERVATION(at_hook, of_side, at_uplink, place, at_stats)                                            \
+	{                                                                                                    \
+		.uplink = at_uplink,                                                                         \
+		.hook = at_hook,                                                                             \
+		.side = of_side,                                                                             \
+		.slot = place.slot,                                                                          \
+		.slot_flags = place.flags,                                                                   \
+		.generation = place.generation,                                                              \
+		.stats = at_stats,                                                                           \
+	}
+
 /* Starts an observation; false if there is nowhere to count, which cannot be. */
 static __always_inline bool begin_at(struct observation *o, __u16 slot, __u16 flags)
 {
@@ -77,26 +122,27 @@ static __always_inline bool begin_at(struct observation *o, __u16 slot, __u16 fl
 
 static __always_inline bool begin(struct observation *o, __u32 ifindex)
 {
-	struct slot *slot = find_slot(ifindex);
+	const struct slot *slot = find_slot(ifindex);
 
 	return slot ? begin_at(o, slot->slot, slot->flags) : begin_at(o, 0, 0);
 }
 
-/* What a super-packet becomes on the wire: one header for each segment. The
- * headers inside a tunnel are not looked for. */
-static __always_inline void measure(struct observation *o, __u32 wire, __u32 headers, __u32 gso_size,
-				    __u32 gso_segs)
+static __always_inline void measure(struct observation *o, __u32 wire)
 {
 	o->packets = 1;
 	o->bytes = wire;
 	o->weight = 1;
-	if (!gso_size)
-		return;
-	if (!gso_segs && wire > headers)
-		gso_segs = (wire - headers + gso_size - 1) / gso_size;
-	if (gso_segs > 1) {
-		o->packets = gso_segs;
-		o->bytes += (__u64)(gso_segs - 1) * headers;
+}
+
+/* What a super-packet becomes on the wire: headers for each segment. Those inside a tunnel are not
+ * looked for. Senders that are not trusted (tap, packet sockets) leave the number of segments open. */
+static __always_inline void measure_segments(struct observation *o, __u32 headers, __u32 size, __u32 segments)
+{
+	if (!segments && o->bytes > headers)
+		segments = (o->bytes - headers + size - 1) / size;
+	if (segments > 1) {
+		o->packets = segments;
+		o->bytes += (__u64)(segments - 1) * headers;
 	}
 }
 

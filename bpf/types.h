@@ -58,11 +58,22 @@ struct flow {
 	__u8 claim;   /* enum flow_claim */
 	__u8 nat;     /* enum flow_nat */
 	__u8 icmp_type;
-	__u16 quota_slot; /* slot whose quota this entry uses until it is answered */
-	__u8 original; /* direction of conntrack's original tuple plus 1; 0: conntrack was not asked, or does
-			  not know */
-	__u8 pad[5];
+	__u16 quota;	/* slot whose quota this entry uses until it is answered, plus 1; 0: none */
+	__u16 known[2]; /* what of a direction needs nothing but adding: see enum known */
+	__u8 original;	/* direction of conntrack's original tuple plus 1; 0: conntrack was not asked, or does
+			   not know */
+	__u8 pad;
 	struct flow_dir dir[2]; /* a to b, b to a */
+};
+
+/* Of a direction: TCP flags that are recorded and stand for nothing else in the low byte, and
+ * where all that is done once is done. A packet with no more than that is only added
+ * (known.h); one that has more, or comes while two CPUs write here, is looked at closely. */
+enum known {
+	KNOWN_SENT = 0x100, /* at the pod's side */
+	KNOWN_DELIVERED = 0x200,
+	KNOWN_UPLINK_SENT = 0x400, /* and the flow counts there */
+	KNOWN_UPLINK_DELIVERED = 0x800,
 };
 
 /* With the hash table's own 48 bytes and the key, this padding puts each
@@ -119,6 +130,13 @@ struct nat6 {
 	struct tuple6 reply;
 };
 
+/* What a CPU works on before it goes into a map. */
+struct draft {
+	struct flow6 flow;
+	struct nat4 nat4;
+	struct nat6 nat6;
+};
+
 struct amount {
 	__u64 packets;
 	__u64 bytes;
@@ -169,17 +187,20 @@ struct refused_tcp {
 	__u64 rsts;
 };
 
-/* The ports of a datagram, for its later fragments. */
+/* A datagram (RFC 791, 3.2; RFC 8200, 4.5: there the protocol is no part of it). */
 struct fragment_key {
 	__be32 saddr[4];
 	__be32 daddr[4];
 	__be32 id;
-	__u32 proto;
+	__u32 proto; /* of IPv4 only */
 };
 
+/* What its first fragment says for the later ones. */
 struct fragment {
 	__u16 sport;
 	__u16 dport;
+	__u8 proto;
+	__u8 pad[3];
 };
 
 /* How full a generation is. */

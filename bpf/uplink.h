@@ -18,9 +18,9 @@ static __always_inline bool is_own_address(const __be32 *addr, bool v6)
 }
 
 /* What is inside was, or will be, seen at the tunnel's device or at a veth. */
-static __always_inline bool is_tunnel(const struct packet *p)
+static __always_inline bool is_tunnel(__u8 proto, __u16 sport, __u16 dport)
 {
-	switch (p->proto) {
+	switch (proto) {
 	case IPPROTO_IPIP:
 	case IPPROTO_IPV6:
 	case IPPROTO_GRE:
@@ -28,22 +28,19 @@ static __always_inline bool is_tunnel(const struct packet *p)
 	case IPPROTO_AH:
 		return true;
 	case IPPROTO_UDP:
-		if (p->dport == PORT_ESP_IN_UDP || p->sport == PORT_ESP_IN_UDP)
+		if (dport == PORT_ESP_IN_UDP || sport == PORT_ESP_IN_UDP)
 			return true;
-		return bpf_map_lookup_elem(&tunnel_ports, &p->dport) ||
-		       bpf_map_lookup_elem(&tunnel_ports, &p->sport);
+		return bpf_map_lookup_elem(&tunnel_ports, &dport) ||
+		       bpf_map_lookup_elem(&tunnel_ports, &sport);
 	}
 	return false;
 }
 
-/* Asked once per flow and generation; the packet's own evidence, no state. */
-static __always_inline __u8 classify(const struct observation *o, const struct packet *p, bool v6)
+/* The packet's own evidence, no state: asked once per flow and generation, and for each packet of transit.
+ * local is the address on the node's side. */
+static __always_inline __u8 classify(const __be32 *local, bool v6, __u8 proto, __u16 sport, __u16 dport)
 {
-	/* a VLAN's packets belong to the VLAN device on top */
-	if (p->vlan || is_tunnel(p))
-		return CLASS_TRANSIT;
-	return is_own_address(o->hook == HOOK_EGRESS ? p->saddr : p->daddr, v6) ? CLASS_COUNTED
-										: CLASS_TRANSIT;
+	return is_own_address(local, v6) && !is_tunnel(proto, sport, dport) ? CLASS_COUNTED : CLASS_TRANSIT;
 }
 
 /* A socket of this network namespace that takes what the other end sends. */

@@ -164,7 +164,7 @@ func TestSCTPAssociationIsOneFlow(t *testing.T) {
 	})
 	of := tuple(flow.SCTP, "198.18.1.2:7", "198.18.1.3:9")
 	s.until(t, c, "both ends were seen", func() bool {
-		return s.between(of).Sent.Packets >= 12 && s.between(of.Reverse()).Sent.Packets >= 2
+		return s.between(of).Sent.Packets >= 3 && s.between(of.Reverse()).Sent.Packets >= 3 // messages may share packets
 	})
 	require.Equal(t, s.between(of).Sent, s.between(of).Delivered)
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cilium/ebpf"
-
 	"github.com/ebpfnet/ebpfnetreceiver/bpf"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
@@ -24,7 +22,7 @@ type owners [bpf.MaxInterfaces]*flow.Interface
 // slots gives interfaces their places in the kernel's tables. Slot 0 is for
 // packets of interfaces that have none.
 type slots struct {
-	table   *ebpf.Map // buckets by ifindex
+	table   *bpf.SlotTable
 	buckets map[uint32]bpf.Slot
 	owner   owners
 	inside  map[uint16]bool // count at a pod's own device
@@ -32,7 +30,7 @@ type slots struct {
 	next    int             // where the search for a free slot goes on
 }
 
-func newSlots(table *ebpf.Map) *slots {
+func newSlots(table *bpf.SlotTable) *slots {
 	s := &slots{table: table, buckets: map[uint32]bpf.Slot{}, inside: map[uint16]bool{}, resting: map[uint16]int{}}
 	s.owner[0] = &flow.Interface{Name: "unknown"}
 	return s
