@@ -39,7 +39,10 @@ type attachment struct {
 
 // tryAttach attaches the programs of a role to an interface.
 func (a *attachments) tryAttach(d device, role flow.Role, known [2]balance) (*attachment, error) {
-	held := &attachment{device: d, iface: &flow.Interface{Index: d.index, Name: d.name, Role: role}, known: known, reason: [2]string{beforeAttach, beforeAttach}}
+	held := &attachment{
+		device: d, iface: &flow.Interface{Index: d.index, Name: d.name, Role: role},
+		known: known, reason: [2]string{beforeAttach, beforeAttach},
+	}
 	held.programs, held.by = a.plan(d, role)
 	old, err := a.isOld(d)
 	if err != nil {

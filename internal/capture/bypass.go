@@ -83,7 +83,7 @@ func (a *attachments) comparePeers() {
 	if len(received) == 0 {
 		return
 	}
-	links, err := a.netlink.LinkList() // after the peers: what is sent meanwhile is no difference
+	links, err := dump(a.netlink.LinkList) // after the peers: what is sent meanwhile is no difference
 	if err != nil {
 		return
 	}

@@ -111,7 +111,7 @@ func (a *attachments) settleAttached(held *attachment) {
 // count differently than we do (drops, offloads) is accepted, so that it is not taken for a gap later.
 // The hooks are looked at after the statistics: they were there then, or that is a gap.
 func (a *attachments) settleAll(look func(held *attachment, i int) (there bool)) {
-	links, err := a.netlink.LinkList()
+	links, err := dump(a.netlink.LinkList)
 	if err != nil {
 		return // interrupted by a change: there is a next time
 	}
