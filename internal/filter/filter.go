@@ -1,5 +1,6 @@
-// Package filter is the expression that chooses flow logs. It knows flow and the
-// expression language; the fields that an expression can name are those of Env.
+// Package filter is the expression that chooses connections: of flow logs where they are
+// made, and of what is shown of them. It knows flow and the expression language; the
+// fields that an expression can name are those of Env.
 package filter
 
 import (
@@ -42,10 +43,10 @@ type Env struct {
 type Filter struct {
 	program *vm.Program
 	machine vm.VM
+	fields  map[string]struct{}
 }
 
-// Parse compiles an expression; empty lets all pass. An error names the position and
-// what is wrong.
+// Parse compiles an expression; empty lets all pass. The error is an *Error.
 func Parse(expression string) (*Filter, error) {
 	if expression == "" {
 		return &Filter{}, nil
@@ -53,10 +54,9 @@ func Parse(expression string) (*Filter, error) {
 	program, err := expr.Compile(expression, expr.Env(Env{}), expr.AsBool(),
 		expr.Function("in_cidr", inCIDR, new(func(string, string) bool)))
 	if err != nil {
-		return nil, fmt.Errorf("%w\nfields: source and destination with namespace, workload, pod, type, service, node, "+
-			"cidr, address, port; namespaces, workloads, protocol, port, bytes, packets, state; in_cidr(address, range)", err)
+		return nil, refuse(err)
 	}
-	return &Filter{program: program}, nil
+	return &Filter{program: program, fields: fieldsOf(program.Node())}, nil
 }
 
 // Passes tells whether the expression holds for a connection.
@@ -64,12 +64,28 @@ func (f *Filter) Passes(c *flow.Connection, ended bool) (bool, error) {
 	if f.program == nil {
 		return true, nil
 	}
-	result, err := f.machine.Run(f.program, envOf(c, ended))
+	env := envOf(c, ended)
+	passes, err := f.Holds(&env)
 	if err != nil {
 		return false, fmt.Errorf("evaluate flow_logs::filter: %w", err)
 	}
+	return passes, nil
+}
+
+// Holds tells whether the expression holds for what env says.
+func (f *Filter) Holds(env *Env) (bool, error) {
+	if f.program == nil {
+		return true, nil
+	}
+	result, err := f.machine.Run(f.program, env)
+	if err != nil {
+		return false, err
+	}
 	return result.(bool), nil
 }
+
+// All tells whether everything passes.
+func (f *Filter) All() bool { return f.program == nil }
 
 func envOf(c *flow.Connection, ended bool) Env {
 	forward := c.Initiator.Direction()
@@ -89,9 +105,14 @@ func envOf(c *flow.Connection, ended bool) Env {
 	if ended {
 		e.State = "ended"
 	}
+	e.Join()
+	return e
+}
+
+// Join fills the lists of both ends from the ends.
+func (e *Env) Join() {
 	e.Namespaces = []string{e.Source.Namespace, e.Destination.Namespace}
 	e.Workloads = []string{e.Source.Workload, e.Destination.Workload}
-	return e
 }
 
 func endOf(e *flow.Endpoint, a flow.Addr, port uint16) End {
