@@ -62,7 +62,7 @@ func join(config *Config, captured *capture.Capture, cluster endpoint.Cluster, n
 		ActiveTimeout: config.FlowLogs.ActiveTimeout,
 		IdleTimeout:   config.FlowLogs.IdleTimeout,
 		Capacity:      config.Capture.MaxConnections,
-	}, now, d.translate, d.ended)
+	}, now, track.Told[progress]{First: d.translate, Ended: d.ended, Lost: d.lost})
 	return d, nil
 }
 

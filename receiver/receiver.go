@@ -66,7 +66,7 @@ func (d *data) begin() {
 
 func (d *data) finish(report capture.Report) {
 	d.retryWaiting()
-	d.table.Settle(d.lost)
+	d.table.Settle()
 	d.table.Expire(d.now, d.active)
 	d.events.flush(d.now)
 }
@@ -98,7 +98,7 @@ func (d *data) close() error {
 	err := d.capture.Close(d.record, func(report capture.Report) { d.telemetry.drained(report) })
 	d.now = d.capture.Now()
 	d.giveUpWaiting()
-	d.table.SettleAll(d.lost)
+	d.table.SettleAll()
 	d.table.Close()
 	d.events.flush(d.now)
 	return err

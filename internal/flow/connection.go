@@ -38,7 +38,7 @@ type Connection struct {
 	DSCP      [2]uint8
 	Start     Nanos // first packet
 	Last      Nanos // end of the last generation that saw a packet
-	Logged    Nanos // last event about it; 0 before the first
+	Logged    Nanos // last time that an event about it was due; before the first its start
 	NAT       *Translation
 	Interface [2]*Interface // where each direction was counted
 
