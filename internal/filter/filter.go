@@ -5,9 +5,9 @@ package filter
 
 import (
 	"fmt"
-	"net/netip"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
@@ -46,17 +46,28 @@ type Filter struct {
 	fields  map[string]struct{}
 }
 
+// longestOfAll is the length in bytes that any expression may have: what is longer is a mistake.
+const longestOfAll = 1 << 16
+
 // Parse compiles an expression; empty lets all pass. The error is an *Error.
 func Parse(expression string) (*Filter, error) {
 	if expression == "" {
 		return &Filter{}, nil
+	}
+	if len(expression) > longestOfAll {
+		return nil, refuse(fmt.Errorf("an expression has at most %d bytes, not %d", longestOfAll, len(expression)))
 	}
 	program, err := expr.Compile(expression, expr.Env(Env{}), expr.AsBool(),
 		expr.Function("in_cidr", inCIDR, new(func(string, string) bool)))
 	if err != nil {
 		return nil, refuse(err)
 	}
-	return &Filter{program: program, fields: fieldsOf(program.Node())}, nil
+	tree, fixed := program.Node(), constants{}
+	ast.Walk(&tree, &fixed)
+	if fixed.refused != nil {
+		return nil, refuse(fixed.refused.Bind(program.Source()))
+	}
+	return &Filter{program: program, fields: fieldsOf(tree)}, nil
 }
 
 // Passes tells whether the expression holds for a connection.
@@ -126,17 +137,4 @@ func endOf(e *flow.Endpoint, a flow.Addr, port uint16) End {
 		Address:   a.Netip().String(),
 		Port:      int(port),
 	}
-}
-
-// inCIDR is the expression's in_cidr(address, range).
-func inCIDR(arguments ...any) (any, error) {
-	prefix, err := netip.ParsePrefix(arguments[1].(string))
-	if err != nil {
-		return false, fmt.Errorf("in_cidr: %w", err)
-	}
-	addr, err := netip.ParseAddr(arguments[0].(string))
-	if err != nil {
-		return false, fmt.Errorf("in_cidr: %w", err)
-	}
-	return prefix.Contains(addr), nil
 }
