@@ -107,7 +107,7 @@ func (d *data) countUntracked(r *flow.Record) {
 	c.Ends[1], _ = d.resolver.Resolve(r.Key.B, r.Start, seenBehind(r, r.Key.B))
 	for _, dir := range []flow.Direction{flow.AtoB, flow.BtoA} {
 		counts := reporter.CountsOf(&r.Dir[dir])
-		v := reporter.Decide(d.config.Reporter, c.Src(dir), c.Dst(dir), c.Claim == flow.Forwarded)
+		v := reporter.Decide(d.config.Reporter, c.Src(dir), c.Dst(dir), c.Nameless())
 		var rows aggregate.Rows
 		if d.config.Reporter == reporter.Both {
 			d.add(&c, dir, &rows, counts[v.Send], v, aggregate.Transmit)

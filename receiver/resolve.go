@@ -160,10 +160,9 @@ func (d *data) resolve(c *conn, final bool) {
 func (d *data) decide(c *conn) {
 	p := &c.User
 	p.nat, p.claim = c.NAT, c.Claim
-	nameless := c.Claim == flow.Forwarded && c.NAT == nil
 	for dir := range p.verdicts {
 		l := flow.Direction(dir)
-		p.verdicts[dir] = reporter.Decide(d.config.Reporter, c.Src(l), c.Dst(l), nameless)
+		p.verdicts[dir] = reporter.Decide(d.config.Reporter, c.Src(l), c.Dst(l), c.Nameless())
 		p.rows[dir] = [len(p.rows[dir])]*series{}
 	}
 	p.received = nil

@@ -90,6 +90,9 @@ func (l *Logs) putEnds(to pcommon.Map, c *flow.Connection, tuple flow.Tuple) {
 	if i := c.Interface[forward]; i != nil {
 		to.PutStr("network.interface.name", i.Name)
 	}
+	if src := c.Src(forward); c.Nameless() && src.Kind == flow.Node && src.Local {
+		to.PutBool("ebpfnet.translated", true)
+	}
 }
 
 func (l *Logs) putCounts(to pcommon.Map, c *flow.Connection, forward flow.Direction) {

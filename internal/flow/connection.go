@@ -53,6 +53,10 @@ type Connection struct {
 // Resolved tells whether it is known who stands behind the addresses.
 func (c *Connection) Resolved() bool { return c.Ends[0] != nil }
 
+// Nameless tells whether something was forwarded under this node's address, and
+// conntrack does not say what.
+func (c *Connection) Nameless() bool { return c.Claim == Forwarded && c.NAT == nil }
+
 // Src is who sends in direction d; behind a translated address the backend.
 func (c *Connection) Src(d Direction) *Endpoint {
 	if c.Backend != nil && d != c.Initiator.Direction() {
