@@ -1,6 +1,8 @@
 package track
 
 import (
+	"time"
+
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
 
@@ -20,18 +22,42 @@ const ledgersAtMost = 1024
 // devicesAtMost bounds the local addresses that are remembered.
 const devicesAtMost = 8192
 
-// devices knows behind which local veth an address is: where the node delivered
-// packets for it. What a pod claims as its own source is no evidence.
-type devices map[flow.Addr]*flow.Interface
+// hereFor is how long nothing may be delivered to an address that is taken for one of
+// this node: its pod may be gone, and the address elsewhere.
+const hereFor = flow.Nanos(5 * time.Minute)
 
-func (d devices) learn(a flow.Addr, i *flow.Interface) {
+// device is what stands at an address: where the node delivered packets for it, and
+// when last. What a pod claims as its own source is no evidence.
+type device struct {
+	at   *flow.Interface
+	last flow.Nanos
+}
+
+type devices map[flow.Addr]*device
+
+func (d devices) learn(a flow.Addr, i *flow.Interface) *device {
 	if a.Netip().IsMulticast() {
-		return // nobody is behind it, or many are
+		return nil // nobody is behind it, or many are
 	}
-	if _, known := d[a]; !known && len(d) >= devicesAtMost {
-		clear(d) // deliveries will show those that are still there
+	known := d[a]
+	if known == nil {
+		if len(d) >= devicesAtMost {
+			clear(d) // deliveries will show those that are still there
+		}
+		known = &device{}
+		d[a] = known
 	}
-	d[a] = i
+	known.at = i
+	return known
+}
+
+// Doubt tells the table that of what was delivered at an interface until now some may
+// not have been counted.
+func (t *Table[P]) Doubt(i *flow.Interface, now flow.Nanos) {
+	if len(t.doubts) >= devicesAtMost {
+		clear(t.doubts)
+	}
+	t.doubts[i] = now
 }
 
 // ledger follows packets that left a pod for another on this node until they were
@@ -44,7 +70,7 @@ type ledger struct {
 }
 
 // follow counts what a record says of packets between pods of this node.
-func (t *Table[P]) follow(c *Conn[P], r *flow.Record, swapped bool) {
+func (t *Table[P]) follow(c *Conn[P], r *flow.Record, swapped bool, now flow.Nanos) {
 	for _, d := range []flow.Direction{flow.AtoB, flow.BtoA} {
 		from, to := &r.Dir[d], Of(d, swapped)
 		if i := from.SentIf; i != nil && i.Role == flow.PodSide {
@@ -52,11 +78,15 @@ func (t *Table[P]) follow(c *Conn[P], r *flow.Record, swapped bool) {
 		}
 		if i := from.DeliveredIf; i != nil && i.Role == flow.PodSide {
 			if c.delivered[to] == 0 {
-				t.behind.learn(r.Key.Tuple(d).Dst, i)
+				c.to[to] = t.behind.learn(r.Key.Tuple(d).Dst, i)
+			}
+			if c.to[to] != nil {
+				c.to[to].last = now
 			}
 			c.delivered[to] += from.Delivered.Packets
 		}
 	}
+	t.now = now
 	if c.ledger == nil && t.mayLose(c) {
 		c.ledger = t.newLedger()
 		t.open[c] = struct{}{}
@@ -176,8 +206,11 @@ func (t *Table[P]) conclude(c *Conn[P], missing func(flow.Direction) uint64) {
 // bothSidesSeen: the destination is behind a local veth, and since the
 // connection began everything that was delivered there was seen.
 func (t *Table[P]) bothSidesSeen(c *Conn[P], d flow.Direction) bool {
-	i := t.behind[c.receiver(d)]
-	return i != nil && c.Start > i.UnknownUntil && c.Start >= i.Began && c.fresh
+	to := t.behind[c.receiver(d)]
+	if to == nil || t.now-to.last > hereFor || !c.fresh {
+		return false
+	}
+	return c.Start > to.at.UnknownUntil && c.Start >= to.at.Began && c.Start > t.doubts[to.at]
 }
 
 // receiver is the address that packets of direction d carry when they arrive.

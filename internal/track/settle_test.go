@@ -133,6 +133,37 @@ func TestNothingIsClaimedOfWhatMayNotBeSeen(t *testing.T) {
 	}
 }
 
+// Packets to an address that nothing was delivered to for long may go elsewhere, as
+// may those at an interface where something was not counted.
+func TestNothingIsClaimedInDoubt(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		start float64
+		doubt float64
+		want  uint64
+	}{
+		{"an address that was delivered to lately", 250, 0, 3},
+		{"an address that may be elsewhere by now", 350, 0, 0},
+		{"something was not counted before it began", 60.5, 60, 3},
+		{"something was not counted since it began", 60.5, 61, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a, b := pod("a"), pod("b")
+			r := newRig(t, 10)
+			neighbours{a, b}.meet(r)
+			r.drain(at(test.start+0.5), udp(client, server, at(test.start)).sends(3, 0, a))
+			if test.doubt > 0 {
+				r.table.Doubt(b, at(test.doubt))
+			}
+			for i := range 10 {
+				r.drain(at(test.start + 1 + float64(i)))
+			}
+			key, forward := tuple(flow.UDP, client, server).Key()
+			require.Equal(t, test.want, r.lost[key][forward])
+		})
+	}
+}
+
 // A connection that was seen first when the capture began may have sent before.
 func TestNothingIsClaimedOfWhatBeganWithTheCapture(t *testing.T) {
 	for _, test := range []struct {
@@ -230,7 +261,7 @@ func TestAddressesBehindVethsAreBounded(t *testing.T) {
 	for i := range 3 * devicesAtMost {
 		a[14], a[15] = byte(i>>8), byte(i)
 		a[13] = byte(i >> 16)
-		d.learn(a, pod("a"))
+		d.learn(a, pod("a")).last = at(1)
 		require.LessOrEqual(t, len(d), devicesAtMost)
 		require.NotNil(t, d[a])
 	}

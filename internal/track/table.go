@@ -16,8 +16,9 @@ type Conn[P any] struct {
 	fresh     bool      // everything since its first packet was seen
 	sent      [2]uint64 // packets that left a pod of this node
 	delivered [2]uint64 // packets that were handed to a pod of this node
-	local     bool      // both sides of a direction are on this node
-	ledger    *ledger   // while packets between them are on their way, or lost
+	to        [2]*device
+	local     bool    // both sides of a direction are on this node
+	ledger    *ledger // while packets between them are on their way, or lost
 
 	alias      flow.Key // the translated key that leads here, too
 	due        int64    // second of the wheel's next look, plus one; 0: not in the wheel
@@ -41,6 +42,8 @@ type Table[P any] struct {
 	wheel  wheel[P]
 	open   map[*Conn[P]]struct{} // those with a ledger
 	behind devices
+	doubts map[*flow.Interface]flow.Nanos
+	now    flow.Nanos // of the last record
 
 	ledgers []*ledger // free ones
 }
@@ -69,6 +72,7 @@ func New[P any](config Config, now flow.Nanos, tell Told[P]) *Table[P] {
 		keys:   map[flow.Key]reference[P]{},
 		open:   map[*Conn[P]]struct{}{},
 		behind: devices{},
+		doubts: map[*flow.Interface]flow.Nanos{},
 	}
 	t.wheel.now = int64(now) / int64(time.Second)
 	return t
@@ -97,7 +101,7 @@ func (t *Table[P]) Update(r *flow.Record, now flow.Nanos) (c *Conn[P], swapped b
 	}
 	wasClosed := ref.conn.State == flow.Closed
 	ref.conn.add(r, ref.swapped, now)
-	t.follow(ref.conn, r, ref.swapped)
+	t.follow(ref.conn, r, ref.swapped, now)
 	if ref.conn.State == flow.Closed && !wasClosed {
 		t.schedule(ref.conn, now) // sooner than was planned
 	}

@@ -108,6 +108,9 @@ func (c *Conn[P]) absorb(part *Conn[P], swapped bool) {
 		c.finished[to] = c.finished[to] || part.finished[d]
 		c.sent[to] += part.sent[d]
 		c.delivered[to] += part.delivered[d]
+		if c.to[to] == nil {
+			c.to[to] = part.to[d]
+		}
 	}
 	c.proceed(part.State == flow.Closed)
 }
