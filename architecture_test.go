@@ -41,15 +41,18 @@ func rooms() map[string]room {
 		// the nouns
 		"internal/flow": {},
 
+		// what blocks of the configuration have in common
+		"internal/check": {},
+
 		// the stages, in the order of the data
 		"internal/capture": {
-			ours: []string{"bpf", "internal/flow"},
+			ours: []string{"bpf", "internal/flow", "internal/check"},
 			libraries: []string{cilium, "github.com/vishvananda/netlink", "github.com/vishvananda/netns",
 				"github.com/mdlayher/netlink", "github.com/ti-mo/conntrack", "golang.org/x/sys/unix", zap},
 		},
-		"internal/track":     {ours: []string{"internal/flow"}},
-		"internal/endpoint":  {ours: []string{"internal/flow"}, libraries: []string{"github.com/gaissmai/bart"}},
-		"internal/kube":      {ours: []string{"internal/flow"}, libraries: []string{"k8s.io/", "github.com/go-logr/logr", zap}},
+		"internal/track":     {ours: []string{"internal/flow", "internal/check"}},
+		"internal/endpoint":  {ours: []string{"internal/flow", "internal/check"}, libraries: []string{"github.com/gaissmai/bart"}},
+		"internal/kube":      {ours: []string{"internal/flow", "internal/check"}, libraries: []string{"k8s.io/", "github.com/go-logr/logr", zap}},
 		"internal/reporter":  {ours: []string{"internal/flow"}},
 		"internal/filter":    {ours: []string{"internal/flow"}, libraries: []string{"github.com/expr-lang/expr"}},
 		"internal/aggregate": {ours: []string{"internal/flow"}},

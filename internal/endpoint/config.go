@@ -6,6 +6,8 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+
+	"github.com/ebpfnet/ebpfnetreceiver/internal/check"
 )
 
 // Config is the block `cidrs`: names for ranges of addresses outside of the cluster.
@@ -34,5 +36,5 @@ func (c Config) Validate() error {
 			named[p.Masked()] = name
 		}
 	}
-	return errors.Join(errs...)
+	return check.All(errs...)
 }

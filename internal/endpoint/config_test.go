@@ -26,9 +26,9 @@ func TestValidate(t *testing.T) {
 		{"two names", Config{"office": {"198.18.0.0/24"}, "lab": {"198.18.0.9/24"}},
 			"office: 198.18.0.0/24 has a name already: lab"},
 		{"all at once, in order", Config{"b": {"x"}, "a": {"198.18.0.0/33", "y"}, "c": nil},
-			`a: "198.18.0.0/33" is no range such as 192.0.2.0/24 or 2001:db8::/32` + "\n" +
-				`a: "y" is no range such as 192.0.2.0/24 or 2001:db8::/32` + "\n" +
-				`b: "x" is no range such as 192.0.2.0/24 or 2001:db8::/32` + "\n" +
+			`a: "198.18.0.0/33" is no range such as 192.0.2.0/24 or 2001:db8::/32; ` +
+				`a: "y" is no range such as 192.0.2.0/24 or 2001:db8::/32; ` +
+				`b: "x" is no range such as 192.0.2.0/24 or 2001:db8::/32; ` +
 				"c: names no range"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
