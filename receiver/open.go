@@ -17,7 +17,6 @@ import (
 	"github.com/ebpfnet/ebpfnetreceiver/internal/filter"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/kube"
-	"github.com/ebpfnet/ebpfnetreceiver/internal/metadata"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/track"
 )
 
@@ -100,7 +99,7 @@ func (r *netReceiver) nodeName() string { return r.cluster.Node().NodeName }
 
 // scope is the head of every message.
 func (r *netReceiver) scope() emit.Scope {
-	resource := metadata.NewResourceBuilder(metadata.DefaultResourceAttributesConfig())
+	resource := r.config.ResourceAttributes.builder()
 	if host, err := os.Hostname(); err == nil {
 		resource.SetHostName(host)
 	}
