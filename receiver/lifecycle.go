@@ -178,6 +178,8 @@ func (r *netReceiver) Shutdown(ctx context.Context) error {
 	if r.cancel != nil {
 		r.cancel()
 		r.done.Wait()
+		r.metrics.finish(ctx)
+		r.logs.finish(ctx)
 		err = r.data.close()
 		r.collect()
 		r.data = nil
