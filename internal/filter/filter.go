@@ -110,7 +110,7 @@ func envOf(c *flow.Connection, ended bool) Env {
 		Packets:     int(c.Unlogged[0].Packets + c.Unlogged[1].Packets),
 		State:       "active",
 	}
-	if s := c.Service(); s != nil {
+	if s := c.Service(forward); s != nil {
 		e.Destination.Service = s.Service
 	}
 	if ended {

@@ -82,11 +82,12 @@ func (c *Connection) ServerPort(d Direction) uint16 {
 	return c.Key.Tuple(forward).DstPort
 }
 
-// Service is the endpoint that was called when it is a Service, whoever served it.
-func (c *Connection) Service() *Endpoint {
-	called := c.Ends[c.Initiator.Direction().Reverse()]
-	if called == nil || called.Kind != Service {
+// Service is the one that packets of direction d are sent to, whoever serves it; nil if
+// they are sent to none.
+func (c *Connection) Service(d Direction) *Endpoint {
+	to := c.Ends[d.Reverse()]
+	if to == nil || to.Kind != Service || c.Initiator != UnknownInitiator && d != c.Initiator.Direction() {
 		return nil
 	}
-	return called
+	return to
 }

@@ -171,6 +171,24 @@ func TestTableFull(t *testing.T) {
 	r.requireEmpty(t)
 }
 
+// What finds no place is still known by its real ends.
+func TestSpare(t *testing.T) {
+	n := forms()["both"]
+	r := newRig(t, 1)
+	r.drain(at(1), udp(client, server, at(0.5)).sends(1, 0, pod("a")))
+	b := udp(n.seen, n.backend, at(1.5)).reaches(3, pod("b")).translated(n.original(flow.UDP), n.reply(flow.UDP))
+	require.Nil(t, r.drain(at(2), b))
+	c, swapped := r.table.Spare(&b.Record, at(2))
+	key, forward := n.original(flow.UDP).Key()
+	require.Equal(t, key, c.Key)
+	require.Equal(t, initiatorOf(forward, false), c.Initiator)
+	_, d := tuple(flow.UDP, n.seen, n.backend).Key()
+	require.Equal(t, forward, Of(d, swapped))
+	c, _ = r.table.Spare(&tcp(client, server, at(2)).sends(1, flow.SYN, pod("a")).Record, at(3))
+	require.Nil(t, c.NAT)
+	require.Equal(t, 1, r.table.Len())
+}
+
 func TestAKnownConnectionCostsNoMemory(t *testing.T) {
 	r := newRig(t, 10)
 	a, b := pod("a"), pod("b")

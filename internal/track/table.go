@@ -37,6 +37,7 @@ type Table[P any] struct {
 	tell   Told[P]
 	keys   map[flow.Key]reference[P]
 	free   *Conn[P]
+	spare  Conn[P]
 	made   int // connections allocated
 	live   int // connections in use
 	wheel  wheel[P]
@@ -106,6 +107,19 @@ func (t *Table[P]) Update(r *flow.Record, now flow.Nanos) (c *Conn[P], swapped b
 		t.schedule(ref.conn, now) // sooner than was planned
 	}
 	return ref.conn, ref.swapped
+}
+
+// Spare returns a connection that is not in the table, filled from one record: for
+// what found no place. It is valid until the next call.
+func (t *Table[P]) Spare(r *flow.Record, now flow.Nanos) (c *Conn[P], swapped bool) {
+	key, swapped := logical(r)
+	t.spare = Conn[P]{}
+	t.spare.begin(key, r, swapped)
+	if r.NAT != nil {
+		t.spare.learn(r.NAT)
+	}
+	t.spare.add(r, swapped, now)
+	return &t.spare, swapped
 }
 
 // over recognises a new connection under the tuple of an old one that nobody has looked
