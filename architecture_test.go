@@ -48,14 +48,27 @@ func rooms() map[string]room {
 		"internal/capture": {
 			ours: []string{"bpf", "internal/flow", "internal/check"},
 			libraries: []string{cilium, "github.com/vishvananda/netlink", "github.com/vishvananda/netns",
-				"github.com/mdlayher/netlink", "github.com/ti-mo/conntrack", "golang.org/x/sys/unix", zap},
+				"golang.org/x/sys/unix", zap},
+		},
+		"internal/policy": {
+			ours:      []string{"internal/flow"},
+			libraries: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/network-policy-api", "sigs.k8s.io/yaml"},
+		},
+		"internal/policy/suggest": {
+			ours:      []string{"internal/policy", "internal/flow"},
+			libraries: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/yaml"},
 		},
 		"internal/track":     {ours: []string{"internal/flow", "internal/check"}},
 		"internal/endpoint":  {ours: []string{"internal/flow", "internal/check"}, libraries: []string{"github.com/gaissmai/bart"}},
 		"internal/kube":      {ours: []string{"internal/flow", "internal/check"}, libraries: []string{"k8s.io/", "github.com/go-logr/logr", zap}},
+		"internal/names":     {ours: []string{"internal/flow"}, libraries: []string{"golang.org/x/net/dns/dnsmessage"}},
 		"internal/reporter":  {ours: []string{"internal/flow"}},
 		"internal/filter":    {ours: []string{"internal/flow"}, libraries: []string{"github.com/expr-lang/expr"}},
 		"internal/aggregate": {ours: []string{"internal/flow"}},
+		"internal/feed": {
+			libraries: []string{core + "component", core + "config/", core + "confmap", "github.com/gaissmai/bart",
+				"golang.org/x/net/idna", "golang.org/x/net/publicsuffix", zap},
+		},
 		"internal/emit": {
 			ours:      []string{"internal/flow", "internal/aggregate", "internal/metadata"},
 			libraries: []string{pdata},
@@ -66,7 +79,10 @@ func rooms() map[string]room {
 		"internal/metadatatest": {libraries: []string{core, otel, testify}},
 
 		// for tests only
-		"internal/nettest":            {libraries: []string{testify, "github.com/vishvananda/netns"}},
+		"internal/policy/policytest": {libraries: []string{"k8s.io/api", "k8s.io/apimachinery", "sigs.k8s.io/network-policy-api"}},
+		"internal/nettest": {
+			libraries: []string{testify, "github.com/vishvananda/netlink", "github.com/vishvananda/netns", "golang.org/x/sys/unix"},
+		},
 		"internal/kube/apiservertest": {libraries: []string{testify, "k8s.io/client-go"}},
 	}
 }

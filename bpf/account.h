@@ -84,11 +84,15 @@ static __always_inline bool account_flow(struct observation *o, struct packet *p
 static __always_inline bool account(struct observation *o, struct packet *p, enum parsed result, bool uplink)
 {
 	count(&o->stats->seen, o);
+	if (o->packets > 1) {
+		o->stats->segmented.packets += o->packets - 1;
+		o->stats->segmented.bytes += o->bytes - p->wire;
+	}
 	if (result == NOT_IP) {
 		count(&o->stats->not_ip, o);
 	} else if (result != PARSED) {
 		count(&o->stats->malformed, o);
-	} else if (o->slot_flags & SLOT_INSIDE) {
+	} else if (o->side == DELIVERED && o->slot_flags & SLOT_INSIDE) {
 		count(&o->stats->transit, o);
 	} else if (sampled_out(o, p)) {
 		count(&o->stats->skipped, o);

@@ -212,6 +212,7 @@ type flowStats struct {
 	NotIp     flowAmount
 	Malformed flowAmount
 	Skipped   flowAmount
+	Segmented flowAmount
 }
 
 type flowWake struct {

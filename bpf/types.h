@@ -134,7 +134,8 @@ struct stats {
 	struct amount overflow;
 	struct amount not_ip;
 	struct amount malformed;
-	struct amount skipped; /* by sampling */
+	struct amount skipped;	 /* by sampling */
+	struct amount segmented; /* what super-packets are on the wire beyond themselves: a part of seen */
 };
 
 /* An interface's place in the tables, found by its ifindex. */

@@ -4,10 +4,9 @@ package capture
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
@@ -18,38 +17,17 @@ import (
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
 
-// attachment is an interface that is captured.
-type attachment struct {
-	iface    *flow.Interface
-	device   device
-	slot     uint16
-	hooks    [2]hook // by bpf.HookIngress, bpf.HookEgress
-	programs [2]*ebpf.Program
-	by       [2]attacher
-	before   [2]flow.Count // passed unseen: before we attached, or while a hook was gone
-	base     [2]bpf.Stats  // what the slot had counted for its last owner
-	inside   *inside       // the hook at the pod's own device, if deliveries bypass the host end
-	bypass   bypass
-
-	reattached [2]time.Time
-}
-
-// failure is an interface that should be captured and is not.
-type failure struct {
-	reason string
-	name   string
-}
-
-// attachments keeps the wanted interfaces captured. Its methods are called by
-// the watcher and by drains.
+// attachments keeps the wanted interfaces captured. One goroutine at a time attaches and
+// detaches, the watcher's, since the kernel takes its time for it: a grace period for each tcx
+// hook. What drains and telemetry share with it is guarded by mu, which nobody holds while
+// waiting for the kernel.
 type attachments struct {
-	mu        sync.Mutex
 	in        namespace
 	selection selection
 	objects   *bpf.Objects
-	slots     *slots
-	counters  *counters
+	counters  *statistics
 	netlink   *netlink.Handle
+	claim     *claim // nil: no filters are put
 	tc        attacher
 	xdp       attacher // nil: not asked for
 	xdpProg   *ebpf.Program
@@ -58,176 +36,159 @@ type attachments struct {
 
 	insideAllowed bool
 
-	byIndex  map[int]*attachment
+	known   map[int]bool    // interfaces that were there at the last reconcile; others are new
+	running bool            // what was there at the start is attached
+	warned  map[string]bool // patterns that matched nothing
+	closing atomic.Bool     // stop attaching
+
+	mu       sync.Mutex
+	slots    *slots
+	byIndex  map[int]*attachment // changed by the watcher only
 	failed   map[int]failure
 	failures map[string]uint64 // by reason, ever
-	warned   map[string]bool   // patterns that matched nothing
-	running  bool              // what was there at the start is attached
 	gap      gapReport
-	closed   bool
+	checkDue bool // hooks shall be looked at that nothing tells us about
+}
+
+// failure is an interface that should be captured and is not, or not whole.
+type failure struct {
+	reason string
+	name   string
 }
 
 // reconcile attaches what the topology wants, and detaches the rest.
 func (a *attachments) reconcile(t *topology) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		return
+	if !a.running {
+		a.sweepAll(t)
 	}
+	before := map[int][2]balance{} // interfaces that change their role
 	for index, held := range a.byIndex {
 		d, there := t.devices[index]
-		if there && d.name == held.device.name && t.role(d, a.selection) == held.iface.Role {
+		role := t.role(d, a.selection)
+		switch {
+		case !there, role != held.iface.Role:
+			before[index] = a.detach(held)
+		case d.name != held.device.name:
+			a.rename(held, d)
+		default:
 			held.device = d
-			continue
 		}
-		a.detach(index, held)
 	}
 	for index, d := range t.devices {
 		role := t.role(d, a.selection)
-		if role == flow.NoRole || a.byIndex[index] != nil {
-			continue
+		if role != flow.NoRole && a.byIndex[index] == nil && !a.closing.Load() {
+			a.attach(d, role, before[index])
 		}
-		a.attach(d, role)
 	}
+	a.forgetFailed(t)
+	a.warnUnmatched(t)
+	a.known = map[int]bool{}
+	for index := range t.devices {
+		a.known[index] = true
+	}
+	a.running = true
+}
+
+// rename keeps the hooks: the interface is the same.
+func (a *attachments) rename(held *attachment, d device) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	renamed := *held.iface
+	renamed.Name = d.name
+	held.device, held.iface = d, &renamed
+	a.slots.owner[held.slot] = held.iface
+	if held.inside != nil {
+		a.slots.owner[held.inside.slot] = held.iface
+	}
+}
+
+// forgetFailed drops the failures of interfaces that are gone, or not wanted any more.
+func (a *attachments) forgetFailed(t *topology) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for index := range a.failed {
-		if _, there := t.devices[index]; !there {
+		if d, there := t.devices[index]; !there || t.role(d, a.selection) == flow.NoRole {
 			delete(a.failed, index)
 		}
 	}
-	a.warnUnmatched(t)
-	a.running = true
 }
 
 // linkGone forgets an interface at once, so that a new one with its index is seen as new.
 func (a *attachments) linkGone(index int) {
+	delete(a.known, index)
+	held := a.byIndex[index]
+	if held == nil {
+		return
+	}
+	for _, h := range held.hooks {
+		if h != nil {
+			h.Drop()
+		}
+	}
+	a.forget(held)
+}
+
+func (a *attachments) attach(d device, role flow.Role, before [2]balance) {
+	held, err := a.tryAttach(d, role, before)
+	if err != nil {
+		a.fail(d, "interface not captured", err)
+		return
+	}
+	a.mu.Lock()
+	a.byIndex[d.index] = held
+	delete(a.failed, d.index)
+	a.mu.Unlock()
+	a.logger.Debug("interface attached", zap.String("interface", d.name), zap.Stringer("role", role))
+}
+
+// fail counts what did not work, and tells it once. An interface that is gone is no failure.
+func (a *attachments) fail(d device, what string, err error) {
+	if vanished(err) {
+		return
+	}
+	f := failure{reasonOf(err), d.name}
+	a.mu.Lock()
+	a.failures[f.reason]++
+	told := a.failed[d.index] == f
+	a.failed[d.index] = f
+	a.mu.Unlock()
+	if !told {
+		a.logger.Warn(what, zap.String("interface", d.name), zap.Error(err))
+	}
+}
+
+// detach takes the hooks away, and returns what an attachment that follows it should know.
+func (a *attachments) detach(held *attachment) [2]balance {
+	if err := held.closeHooks(); err != nil && !vanished(err) {
+		a.logger.Warn("interface not detached cleanly", zap.String("interface", held.iface.Name), zap.Error(err))
+	}
+	a.forget(held)
+	return a.inherit(held)
+}
+
+// forget ends an attachment whose hooks are gone. Its slot rests until all that it counted is drained.
+func (a *attachments) forget(held *attachment) {
+	inside := held.inside
+	if inside != nil {
+		if err := inside.close(); err != nil && !vanished(err) {
+			a.logger.Warn("pod's device not detached cleanly", zap.String("interface", held.iface.Name), zap.Error(err))
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if held := a.byIndex[index]; held != nil {
-		a.detach(index, held)
-	}
-}
-
-func (a *attachments) attach(d device, role flow.Role) {
-	held, err := a.tryAttach(d, role)
-	switch {
-	case err == nil:
-		a.byIndex[d.index] = held
-		delete(a.failed, d.index)
-		a.logger.Debug("interface attached", zap.String("interface", d.name), zap.Stringer("role", role))
-	case vanished(err):
-		delete(a.failed, d.index)
-	default:
-		reason := reasonOf(err)
-		a.failures[reason]++
-		if a.failed[d.index] != (failure{reason, d.name}) {
-			a.logger.Warn("interface not captured", zap.String("interface", d.name), zap.Error(err))
-		}
-		a.failed[d.index] = failure{reason, d.name}
-	}
-}
-
-func (a *attachments) tryAttach(d device, role flow.Role) (*attachment, error) {
-	held := &attachment{iface: &flow.Interface{Index: d.index, Name: d.name, Role: role}, device: d}
-	held.programs, held.by = a.plan(role)
-	slot, err := a.slots.take(held.iface)
-	if err != nil {
-		return nil, err
-	}
-	held.slot = slot
-	if held.base, err = a.counters.total(slot); err == nil {
-		err = a.slots.publish(uint32(d.index), slot, slotFlags(d))
-	}
-	if err == nil {
-		err = a.attachHooks(held)
-	}
-	if err != nil {
-		return nil, errors.Join(err, a.slots.retire(uint32(d.index), slot))
-	}
-	return held, nil
-}
-
-func slotFlags(d device) uint16 {
-	if d.ethernet {
-		return 0
-	}
-	return bpf.SlotNoEthernet
-}
-
-// plan says which program goes to which hook, and how.
-func (a *attachments) plan(role flow.Role) (programs [2]*ebpf.Program, by [2]attacher) {
-	by = [2]attacher{a.tc, a.tc}
-	if role == flow.PodSide {
-		return [2]*ebpf.Program{a.objects.PodIngress, a.objects.PodEgress}, by
-	}
-	programs = [2]*ebpf.Program{a.objects.UplinkIngress, a.objects.UplinkEgress}
-	if a.xdp != nil {
-		programs[bpf.HookIngress], by[bpf.HookIngress] = a.xdpProg, a.xdp
-	}
-	return programs, by
-}
-
-// attachHooks reads the kernel's statistics just before, so that what passed
-// unseen is known.
-func (a *attachments) attachHooks(held *attachment) error {
-	l, err := a.netlink.LinkByIndex(held.device.index)
-	if err != nil {
-		return fmt.Errorf("read statistics of %s: %w", held.device.name, err)
-	}
-	if c, ok := a.tc.(*clsact); ok {
-		if err := c.sweep(held.device.index); err != nil {
-			return fmt.Errorf("clean up %s: %w", held.device.name, err)
-		}
-	}
-	held.before = countersOf(l)
-	for i := range held.hooks {
-		at := place{held.device.index, held.device.name, i == int(bpf.HookEgress)}
-		if held.hooks[i], err = held.by[i].Attach(at, held.programs[i]); err != nil {
-			return errors.Join(err, held.closeHooks())
-		}
-	}
-	if held.before != [2]flow.Count{} && !a.running {
-		held.iface.Began = a.clock.now() // else it was made a moment ago
-	}
-	for i := range held.before {
-		a.gap.add(held.iface, uint8(i), beforeAttach, held.before[i])
-	}
-	return nil
-}
-
-func (h *attachment) closeHooks() error {
-	var errs []error
-	for i, hook := range h.hooks {
-		if hook != nil {
-			errs = append(errs, hook.Close())
-			h.hooks[i] = nil
-		}
-	}
-	if h.inside != nil {
-		errs = append(errs, h.inside.close())
-		h.inside = nil
-	}
-	return errors.Join(errs...)
-}
-
-func (a *attachments) detach(index int, held *attachment) {
-	inside := held.inside
-	err := errors.Join(held.closeHooks(), a.slots.retire(uint32(index), held.slot))
+	delete(a.byIndex, held.device.index)
+	delete(a.failed, held.device.index)
+	a.slots.rest(held.slot)
 	if inside != nil {
 		a.slots.rest(inside.slot)
 	}
-	delete(a.byIndex, index)
-	if err != nil && !vanished(err) {
-		a.logger.Warn("interface not detached cleanly", zap.String("interface", held.iface.Name), zap.Error(err))
-	}
 }
 
-// close detaches everything.
+// close detaches everything. No watcher runs any more.
 func (a *attachments) close() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.closed = true
-	for index, held := range a.byIndex {
-		a.detach(index, held)
+	a.settleAll(a.settleAtEnd)
+	for _, held := range a.byIndex {
+		a.detach(held)
 	}
 }
 
@@ -272,8 +233,10 @@ func (a *attachments) state() (attached map[AttachedKey]int, failed map[string]i
 	defer a.mu.Unlock()
 	attached, failed, failures = map[AttachedKey]int{}, map[string]int{}, map[string]uint64{}
 	for _, held := range a.byIndex {
-		for i, by := range held.by {
-			attached[AttachedKey{held.iface.Role, by.Kind(), i == int(bpf.HookEgress)}]++
+		for i, hook := range held.hooks {
+			if hook != nil {
+				attached[AttachedKey{held.iface.Role, held.by[i].Kind(), i == int(bpf.HookEgress)}]++
+			}
 		}
 	}
 	for _, f := range a.failed {

@@ -4,7 +4,6 @@ package capture
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -15,32 +14,50 @@ import (
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
 
-// silentDrains is how many generations an interface may send without receiving
-// before the pod's own counter is looked at.
-const silentDrains = 5
+// answersToProve is in how many generations a pod must answer what was not seen on its way to it:
+// one answer may be a coincidence of two ends that both begin.
+const answersToProve = 3
 
-// unknownForGood: deliveries bypass us, and cannot be counted inside.
-const unknownForGood = flow.Nanos(math.MaxInt64)
-
-// bypass is what is known of an interface's deliveries. bpf_redirect_peer hands
-// packets to a pod past the host end's egress hook (Cilium's host routing, Calico's
-// eBPF data plane); silence there is then no evidence of anything.
+// bypass is what is known of an interface's deliveries. bpf_redirect_peer hands packets to a pod past the
+// host end's egress hook (Cilium's host routing, Calico's eBPF data plane); silence there is then no
+// evidence of anything. Guarded like the attachment.
 type bypass struct {
-	proven   bool   // some reach the pod past the host end
-	silent   int    // drains with packets from the pod and none to it
-	received uint64 // the pod's own rx packets at the last look, plus one; 0: not looked
-	answered bool   // what to do about it was done
+	proven    bool // some reach the pod past the host end
+	answered  bool // what to do about it was decided
+	suspected bool // in this generation
+	answers   int  // generations in which it was
 }
 
-// acknowledgesUnseen tells whether the sender of direction d shows knowledge
-// of packets that were not seen on their way to it: it completed a handshake that
-// it began, or sent data on one that it answered, and nothing was delivered to it.
-// All within one generation, so that no swap can have come between.
-func acknowledgesUnseen(r *flow.Record, d flow.Direction) bool {
+// evidence is what a record says about how packets reach the sender of a direction.
+type evidence uint8
+
+const (
+	noEvidence evidence = iota
+	suspicion
+	proof
+)
+
+// bypassEvidence tells whether the sender of direction d knows packets that were not seen on their way to
+// it: in TCP it completed a handshake that it began, or sent data on one that it answered; in UDP it
+// answered another pod of this node. All within one generation, so that no swap can have come between.
+func bypassEvidence(r *flow.Record, d flow.Direction) evidence {
 	from, to := &r.Dir[d], &r.Dir[d.Reverse()]
-	if r.Key.Proto != flow.TCP || from.SentIf == nil || from.SentIf.Role != flow.PodSide || to.Delivered.Packets > 0 {
-		return false
+	if from.SentIf == nil || from.SentIf.Role != flow.PodSide || to.Delivered.Packets > 0 {
+		return noEvidence
 	}
+	switch {
+	case r.Key.Proto == flow.TCP && knowsAnswer(r, d):
+		return proof
+	case r.Key.Proto == flow.UDP && r.First != d && to.Sent.Packets > 0:
+		return suspicion
+	}
+	return noEvidence
+}
+
+// knowsAnswer: an ACK without SYN acknowledges a SYN-ACK, and data on a connection that was answered
+// comes after the handshake's last ACK.
+func knowsAnswer(r *flow.Record, d flow.Direction) bool {
+	from := &r.Dir[d]
 	if from.Flags&(flow.SYN|flow.ACK) != flow.SYN|flow.ACK {
 		return false
 	}
@@ -48,6 +65,44 @@ func acknowledgesUnseen(r *flow.Record, d flow.Direction) bool {
 		return true // its SYN has no ACK: that one came later
 	}
 	return from.Payload > 0 && from.Flags&flow.RST == 0
+}
+
+// comparePeers finds deliveries past the host end by the kernel's own statistics: all that the other end of a
+// pair received this end sent, or it came another way. Kernels before 6.6 do not count what
+// bpf_redirect_peer delivers; there only the records show it.
+func (a *attachments) comparePeers() {
+	received := map[int]uint64{}
+	for index, held := range a.byIndex {
+		if held.iface.Role != flow.PodSide || held.device.nsid < 0 || held.bypass.answered {
+			continue
+		}
+		if packets, err := peerReceived(a.in, held.device.nsid, held.device.peer); err == nil {
+			received[index] = packets
+		} // else it is gone, or this is not allowed
+	}
+	if len(received) == 0 {
+		return
+	}
+	links, err := a.netlink.LinkList() // after the peers: what is sent meanwhile is no difference
+	if err != nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, l := range links {
+		packets, asked := received[l.Attrs().Index]
+		if asked && packets > countersOf(l)[bpf.HookEgress].Packets {
+			a.prove(a.byIndex[l.Attrs().Index])
+		}
+	}
+}
+
+// prove notes that deliveries bypass the host end. Until they are counted inside, they are unknown.
+func (a *attachments) prove(held *attachment) {
+	if !held.bypass.proven {
+		held.bypass.proven = true
+		held.unknown = notYet
+	}
 }
 
 // peerReceived reads how many packets the other end of a pair received. Its
@@ -67,8 +122,7 @@ func peerReceived(in namespace, nsid, index int) (uint64, error) {
 		if len(answers) != 1 {
 			return fmt.Errorf("%d answers", len(answers))
 		}
-		header := unix.NlMsghdr{Type: unix.RTM_NEWLINK}
-		l, err := netlink.LinkDeserialize(&header, answers[0])
+		l, err := netlink.LinkDeserialize(nil, answers[0])
 		if err != nil {
 			return err
 		}
@@ -81,46 +135,52 @@ func peerReceived(in namespace, nsid, index int) (uint64, error) {
 	return packets, nil
 }
 
-// watchSilence follows an interface that sends and never receives: if its
-// peer's counter grows all the same, deliveries bypass us.
-func (a *attachments) watchSilence(held *attachment, in, out flow.Count) {
-	b := &held.bypass
-	if b.proven || held.device.nsid < 0 || out.Packets > 0 {
-		b.silent, b.received = 0, 0
+// answerBypasses decides about interfaces whose deliveries were found to bypass the host end since it was
+// called last: they are counted at the pod's own device from now on, where that is allowed.
+func (a *attachments) answerBypasses() {
+	var found []*attachment
+	a.mu.Lock()
+	for _, held := range a.byIndex {
+		if held.bypass.proven && !held.bypass.answered {
+			held.bypass.answered = true
+			found = append(found, held)
+		}
+	}
+	a.mu.Unlock()
+	if len(found) == 0 {
 		return
 	}
-	if in.Packets == 0 {
-		return
-	}
-	if b.silent++; b.silent < silentDrains {
-		return
-	}
-	received, err := peerReceived(a.in, held.device.nsid, held.device.peer)
-	if err != nil {
-		return // gone, or not allowed: TCP will show it
-	}
-	b.proven = b.received != 0 && received+1 > b.received
-	b.received = received + 1
-}
-
-// countInside answers a proven bypass: deliveries are counted at the pod's own
-// device from now on, where that is allowed, and are unknown else.
-func (a *attachments) countInside(held *attachment, now flow.Nanos) {
-	if held.bypass.answered {
-		return
-	}
-	held.bypass.answered = true
-	held.iface.UnknownUntil = unknownForGood
+	pods := podNamespaces{}
 	err := errInsideOff
 	if a.insideAllowed {
-		err = a.goInside(held)
+		pods, err = a.findNamespaces(idsOf(found))
+	}
+	defer pods.close()
+	for _, held := range found {
+		a.countInside(held, pods, err)
+	}
+}
+
+func (a *attachments) countInside(held *attachment, pods podNamespaces, err error) {
+	if err == nil {
+		err = a.goInside(held, pods)
+	}
+	if vanished(err) {
+		return
 	}
 	if err != nil {
 		a.logger.Warn("packets reach a pod past its host end: what is delivered there is unknown, not zero",
 			zap.String("interface", held.iface.Name), zap.Error(err))
 		return
 	}
-	held.iface.UnknownUntil = now
 	a.logger.Info("packets reach a pod past its host end: deliveries are counted at the pod's own device",
 		zap.String("interface", held.iface.Name))
+}
+
+func idsOf(held []*attachment) []int {
+	ids := make([]int, len(held))
+	for i, h := range held {
+		ids[i] = h.device.nsid
+	}
+	return ids
 }

@@ -23,7 +23,7 @@ func required() []struct {
 	}
 }
 
-// missing names the required capabilities that this process lacks. CAP_SYS_ADMIN
+// missing names the required capabilities that this thread lacks, or none. CAP_SYS_ADMIN
 // stands for the first two on kernels before 5.8, and still does.
 func missing() string {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
@@ -38,9 +38,6 @@ func missing() string {
 		if effective&(1<<c.bit) == 0 && (!admin || c.bit == unix.CAP_NET_ADMIN) {
 			names = append(names, c.name)
 		}
-	}
-	if len(names) == 0 {
-		return "something that a security module or the platform denies although all capabilities are there"
 	}
 	return strings.Join(names, ", ")
 }

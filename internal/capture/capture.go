@@ -9,6 +9,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"github.com/ebpfnet/ebpfnetreceiver/bpf"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
@@ -50,6 +51,7 @@ type Capture struct {
 	attached *attachments
 	watcher  *watcher
 	own      *addresses
+	tunnels  *tunnels
 	rotation *rotation
 	drainer  *drainer
 	overflow overflow
@@ -82,6 +84,9 @@ func New(config Config, options Options) (*Capture, error) {
 		c.attached.close()
 		return nil, errors.Join(err, c.release())
 	}
+	c.attached.afterDrain(c.Now())
+	c.attached.askCheck()
+	c.watcher.poke()
 	return c, nil
 }
 
@@ -92,7 +97,7 @@ func (c *Capture) open(netNS string) (err error) {
 	if c.in, err = openNamespace(netNS); err != nil {
 		return err
 	}
-	if c.netlink, err = netlink.NewHandleAt(c.in.handle); err != nil {
+	if c.netlink, err = netlink.NewHandleAt(c.in.handle, unix.NETLINK_ROUTE); err != nil {
 		return fmt.Errorf("open netlink: %w", err)
 	}
 	conntrackErr := bpf.HaveConntrack()
@@ -117,8 +122,9 @@ func (c *Capture) open(netNS string) (err error) {
 		return err
 	}
 	c.own = newAddresses(c.objects.OwnAddresses)
+	c.tunnels = newTunnels(c.in, c.objects.TunnelPorts)
 	c.rotation = newRotation(c.objects)
-	c.drainer = newDrainer(&c.attached.slots.owner, c.clock)
+	c.drainer = newDrainer(c.objects, c.clock)
 	c.overflow = overflow{objects: c.objects, last: map[bpf.RefusedKey]bpf.Amount{}}
 	c.watcher = newWatcher(c.in, c.netlink, c, c.logger)
 	return nil
@@ -169,16 +175,18 @@ func (c *Capture) Drain(f func(*flow.Record)) (Report, error) {
 	if err := c.drainEnded(ended, &report, f); err != nil {
 		return report, err
 	}
-	c.attached.afterDrain(c.Now())
 	if now.Sub(c.checked) >= checkInterval {
 		c.checked = now
-		c.attached.checkAll(now)
-		c.watcher.retry()
+		c.attached.askCheck()
+	}
+	if c.attached.afterDrain(c.Now()) {
+		c.watcher.poke()
 	}
 	return report, nil
 }
 
 func (c *Capture) drainEnded(ended uint32, report *Report, f func(*flow.Record)) (err error) {
+	c.drainer.inside = c.attached.slotsNow(&c.drainer.owner)
 	report.Records, err = c.drainer.drain(c.objects.Rotation(int(ended)), func(r *flow.Record) {
 		c.attached.observe(r)
 		f(r)
@@ -186,11 +194,11 @@ func (c *Capture) drainEnded(ended uint32, report *Report, f func(*flow.Record))
 	if err != nil {
 		return err
 	}
-	if err := c.attached.report(ended, report); err != nil {
+	if err := c.attached.report(ended, c.drainer, report); err != nil {
 		return err
 	}
 	if refusedSome(report.Hooks) {
-		if report.Refused, err = c.overflow.byProtocol(&c.attached.slots.owner); err != nil {
+		if report.Refused, err = c.overflow.byProtocol(&c.drainer.owner); err != nil {
 			return err
 		}
 		if report.RefusedTCP, err = c.overflow.tcp(ended); err != nil {
@@ -212,6 +220,7 @@ func refusedSome(hooks []HookCounts) bool {
 // Close detaches everything, drains both generations once more and releases
 // what the kernel holds. No packet that was seen is lost.
 func (c *Capture) Close(f func(*flow.Record), done func(Report)) error {
+	c.attached.closing.Store(true)
 	c.watcher.close()
 	c.attached.close()
 	var errs []error
@@ -235,7 +244,7 @@ func (c *Capture) release() error {
 		errs = append(errs, c.waker.close())
 	}
 	if c.nat != nil {
-		errs = append(errs, c.nat.close())
+		c.nat.close()
 	}
 	if c.attached != nil {
 		c.attached.release()

@@ -14,34 +14,34 @@ import (
 const (
 	filterPriority = 1
 	filterName     = "ebpfnet"
+	// filterMadeQdisc is the name of a filter whose qdisc was made for it: whoever of us is the last to leave
+	// removes that as well, even after a crash of who made it.
+	filterMadeQdisc = "ebpfnet+clsact"
 
 	// Instances of this receiver on one node have handles of their own, from this one on.
 	filterHandle   = 0xebf0
 	filterMaxCount = 16
 )
 
-// clsact attaches with the traffic control filters that every kernel has, at
-// priority 1. A filter stays when its process dies, so each instance holds a claim
-// that ends with it, and removes filters whose claim nobody holds.
-type clsact struct {
-	in      namespace
-	netlink *netlink.Handle
-	claim   *claim
+// parents are the two lists of filters that a clsact qdisc has.
+func parents() [2]uint32 {
+	return [2]uint32{netlink.HANDLE_MIN_INGRESS, netlink.HANDLE_MIN_EGRESS}
 }
 
-func newClsact(in namespace, handle *netlink.Handle) (*clsact, error) {
-	c := &clsact{in: in, netlink: handle}
-	held, err := claimFirst(in)
-	if err != nil {
-		return nil, err
-	}
-	c.claim = held
-	return c, nil
+// clsact attaches with the traffic control filters that every kernel has, at
+// priority 1. A filter stays when its process dies, so each instance holds a claim
+// that ends with it, and sweep removes filters whose claim nobody holds.
+type clsact struct {
+	netlink *netlink.Handle
+	number  int          // of the instance's claim
+	made    map[int]bool // interfaces whose qdisc an instance of this receiver made
+}
+
+func newClsact(handle *netlink.Handle, number int) *clsact {
+	return &clsact{netlink: handle, number: number, made: map[int]bool{}}
 }
 
 func (*clsact) Kind() string { return HookTC }
-
-func (c *clsact) Close() { c.claim.Close() }
 
 func (c *clsact) Attach(at place, program *ebpf.Program) (hook, error) {
 	h := &clsactHook{c: c, at: at, program: program}
@@ -51,49 +51,11 @@ func (c *clsact) Attach(at place, program *ebpf.Program) (hook, error) {
 	return h, nil
 }
 
-// sweep removes the filters that crashed instances left at an interface.
-func (c *clsact) sweep(index int) error {
-	for _, parent := range []uint32{netlink.HANDLE_MIN_INGRESS, netlink.HANDLE_MIN_EGRESS} {
-		filters, err := c.list(index, parent)
-		if err != nil {
-			return err
-		}
-		for _, f := range filters {
-			bpf, ok := f.(*netlink.BpfFilter)
-			if !ok || bpf.Name != filterName || bpf.Handle < filterHandle || bpf.Handle >= filterHandle+filterMaxCount {
-				continue
-			}
-			number := int(bpf.Handle - filterHandle)
-			if number == c.claim.number || isClaimed(c.in, number) {
-				continue
-			}
-			if err := c.netlink.FilterDel(bpf); err != nil && !gone(err) {
-				return fmt.Errorf("remove stale filter: %w", err)
-			}
-		}
-	}
-	return nil
-}
-
-// list returns the filters in the order in which they run.
-func (c *clsact) list(index int, parent uint32) ([]netlink.Filter, error) {
-	filters, err := c.netlink.FilterList(&netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Index: index}}, parent)
-	if err != nil && !gone(err) {
-		return nil, fmt.Errorf("list filters: %w", err)
-	}
-	return filters, nil
-}
-
-// gone recognises what netlink says when the interface or its qdisc vanished.
-func gone(err error) bool {
-	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL)
-}
-
+// clsactHook is a filter of ours.
 type clsactHook struct {
-	c         *clsact
-	at        place
-	program   *ebpf.Program
-	ownsQdisc bool
+	c       *clsact
+	at      place
+	program *ebpf.Program
 }
 
 func (h *clsactHook) parent() uint32 {
@@ -104,11 +66,11 @@ func (h *clsactHook) parent() uint32 {
 }
 
 func (h *clsactHook) filter() *netlink.BpfFilter {
-	return &netlink.BpfFilter{
+	f := &netlink.BpfFilter{
 		FilterAttrs: netlink.FilterAttrs{
 			LinkIndex: h.at.index,
 			Parent:    h.parent(),
-			Handle:    uint32(filterHandle + h.c.claim.number),
+			Handle:    uint32(filterHandle + h.c.number),
 			Protocol:  unix.ETH_P_ALL,
 			Priority:  filterPriority,
 		},
@@ -116,78 +78,114 @@ func (h *clsactHook) filter() *netlink.BpfFilter {
 		Name:         filterName,
 		DirectAction: true,
 	}
-}
-
-func (h *clsactHook) qdisc() *netlink.Clsact {
-	return &netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{
-		LinkIndex: h.at.index,
-		Handle:    netlink.MakeHandle(0xffff, 0),
-		Parent:    netlink.HANDLE_CLSACT,
-	}}
-}
-
-// put makes the qdisc if there is none, and adds the filter or replaces the one
-// that a crash left under the same handle.
-func (h *clsactHook) put() error {
-	err := h.c.netlink.QdiscAdd(h.qdisc())
-	switch {
-	case err == nil:
-		h.ownsQdisc = true
-	case !errors.Is(err, unix.EEXIST):
-		return fmt.Errorf("add clsact to %s: %w", h.at.name, needs(err, "CAP_NET_ADMIN"))
+	if h.c.made[h.at.index] {
+		f.Name = filterMadeQdisc
 	}
-	if err := h.c.netlink.FilterReplace(h.filter()); err != nil {
-		if other := h.occupant(); other != "" {
-			return fmt.Errorf("add filter to %s: a %s filter has priority %d: %w", h.at.name, other, filterPriority, errOccupied)
-		}
+	return f
+}
+
+// put makes the qdisc if there is none, and adds the filter.
+func (h *clsactHook) put() error {
+	if err := h.c.ensureQdisc(h.at); err != nil {
+		return err
+	}
+	err := h.c.netlink.FilterAdd(h.filter())
+	if err == nil {
+		return nil
+	}
+	other, ours := h.occupant()
+	switch {
+	case ours: // left by a crash, under the number that is ours now
+		err = h.c.netlink.FilterReplace(h.filter())
+	case other != "":
+		return fmt.Errorf("add filter to %s: a %s filter has priority %d: %w", h.at.name, other, filterPriority, errOccupied)
+	}
+	if err != nil {
 		return fmt.Errorf("add filter to %s: %w", h.at.name, needs(err, "CAP_NET_ADMIN and CAP_BPF"))
 	}
 	return nil
 }
 
-// occupant is the kind of a filter that cannot share our priority.
-func (h *clsactHook) occupant() string {
-	filters, _ := h.c.list(h.at.index, h.parent())
+// occupant is the kind of a filter that ours cannot stand beside, or says that it is ours.
+func (h *clsactHook) occupant() (kind string, ours bool) {
+	filters, _ := listFilters(h.c.netlink, h.at.index, h.parent())
 	for _, f := range filters {
-		if f.Attrs().Priority == filterPriority && (f.Type() != "bpf" || f.Attrs().Protocol != unix.ETH_P_ALL) {
-			return f.Type()
+		if f.Attrs().Priority != filterPriority {
+			continue
+		}
+		_, number, known := ourFilter(f)
+		switch {
+		case known && number == h.c.number:
+			return "", true
+		case f.Type() != "bpf", f.Attrs().Protocol != unix.ETH_P_ALL, !known && f.Attrs().Handle == h.filter().Handle:
+			return f.Type(), false
 		}
 	}
-	return ""
+	return "", false
 }
 
+// First reads the list until it comes to our filter. Those of other instances of this
+// receiver always go on, and may stand before it.
 func (h *clsactHook) First() (bool, error) {
-	filters, err := h.c.list(h.at.index, h.parent())
+	filters, err := listFilters(h.c.netlink, h.at.index, h.parent())
 	if err != nil {
 		return false, err
 	}
 	for _, f := range filters {
-		bpf, ok := f.(*netlink.BpfFilter)
-		if !ok || bpf.Name != filterName {
+		name, number, known := ourFilter(f)
+		if !known {
 			return false, nil
 		}
-		if bpf.Handle == uint32(filterHandle+h.c.claim.number) {
+		if name == filterMadeQdisc {
+			h.c.made[h.at.index] = true
+		}
+		if number == h.c.number {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// Close removes the filter, and the qdisc if we made it and nobody uses it.
+// Close removes the filter, and the qdisc if one of us made it and nobody uses it. If
+// the filter is not there, the qdisc may be another one by now, and stays.
 func (h *clsactHook) Close() error {
-	if err := h.c.netlink.FilterDel(h.filter()); err != nil && !gone(err) {
-		return fmt.Errorf("remove filter from %s: %w", h.at.name, err)
-	}
-	if !h.ownsQdisc {
+	err := h.c.netlink.FilterDel(h.filter())
+	if gone(err) {
 		return nil
 	}
-	for _, parent := range []uint32{netlink.HANDLE_MIN_INGRESS, netlink.HANDLE_MIN_EGRESS} {
-		if filters, err := h.c.list(h.at.index, parent); err != nil || len(filters) > 0 {
-			return err
-		}
+	if err != nil {
+		return fmt.Errorf("remove filter from %s: %w", h.at.name, err)
 	}
-	if err := h.c.netlink.QdiscDel(h.qdisc()); err != nil && !gone(err) {
-		return fmt.Errorf("remove clsact from %s: %w", h.at.name, err)
+	if !h.c.made[h.at.index] {
+		return nil
 	}
-	return nil
+	return h.c.removeQdisc(h.at)
+}
+
+func (h *clsactHook) Drop() { delete(h.c.made, h.at.index) }
+
+// gone recognises what netlink says when the interface, its qdisc or the filter vanished.
+func gone(err error) bool {
+	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL)
+}
+
+// listFilters returns the filters in the order in which they run.
+func listFilters(handle *netlink.Handle, index int, parent uint32) ([]netlink.Filter, error) {
+	filters, err := handle.FilterList(&netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Index: index}}, parent)
+	if err != nil && !gone(err) {
+		return nil, fmt.Errorf("list filters: %w", err)
+	}
+	return filters, nil
+}
+
+// ourFilter recognises a filter of an instance of this receiver, by its name and handle.
+func ourFilter(f netlink.Filter) (name string, number int, ours bool) {
+	b, is := f.(*netlink.BpfFilter)
+	if !is || b.Name != filterName && b.Name != filterMadeQdisc {
+		return "", 0, false
+	}
+	if b.Handle < filterHandle || b.Handle >= filterHandle+filterMaxCount || b.Priority != filterPriority {
+		return "", 0, false
+	}
+	return b.Name, int(b.Handle - filterHandle), true
 }

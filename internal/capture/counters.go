@@ -16,6 +16,7 @@ import (
 type HookCounts struct {
 	Interface *flow.Interface
 	Egress    bool
+	Inside    bool       // at the pod's own device: what reached it past this interface
 	Seen      flow.Count // counted by itself
 	Flows     flow.Count // in connection entries
 	Transit   flow.Count // at uplinks: of pods, or of others
@@ -23,43 +24,51 @@ type HookCounts struct {
 	NotIP     flow.Count
 	Malformed flow.Count
 	Skipped   flow.Count // left out by sampling
+	// Segmented is the part of Seen that super-packets become on the wire beyond the one that the kernel
+	// handed over: where `ip -s link` counts that one, it shows Seen less Segmented.
+	Segmented flow.Count
 }
 
-// counters reads the kernel's statistics. Nobody resets them: what counts is
-// the difference to the reading before.
-type counters struct {
+// statistics reads what the programs counted. Nobody resets it.
+type statistics struct {
 	table  *ebpf.Map
 	perCPU []bpf.Stats
-	last   [2][2 * bpf.MaxInterfaces]bpf.Stats // by generation, and slot and hook
 }
 
-func newCounters(table *ebpf.Map) *counters { return &counters{table: table} }
-
 // read sums one hook's statistics of one generation over the CPUs.
-func (c *counters) read(generation uint32, slot uint16, hook uint8) (sum bpf.Stats, err error) {
+func (s *statistics) read(generation uint32, slot uint16, hook uint8) (sum bpf.Stats, err error) {
 	index := (generation*uint32(bpf.MaxInterfaces)+uint32(slot))*2 + uint32(hook)
-	if err := c.table.Lookup(index, &c.perCPU); err != nil {
+	if err := s.table.Lookup(index, &s.perCPU); err != nil {
 		return sum, fmt.Errorf("read statistics of slot %d: %w", slot, err)
 	}
-	for i := range c.perCPU {
-		addStats(&sum, &c.perCPU[i])
+	for i := range s.perCPU {
+		addStats(&sum, &s.perCPU[i])
 	}
 	return sum, nil
 }
 
 // total is what both hooks of a slot ever counted.
-func (c *counters) total(slot uint16) (total [2]bpf.Stats, err error) {
+func (s *statistics) total(slot uint16) (total [2]bpf.Stats, err error) {
 	for hook := range total {
 		for generation := range uint32(2) {
-			s, err := c.read(generation, slot, uint8(hook))
+			sum, err := s.read(generation, slot, uint8(hook))
 			if err != nil {
 				return total, err
 			}
-			addStats(&total[hook], &s)
+			addStats(&total[hook], &sum)
 		}
 	}
 	return total, nil
 }
+
+// counters are the statistics from drain to drain: what counts is the difference
+// to the reading before.
+type counters struct {
+	statistics
+	last [2][2 * bpf.MaxInterfaces]bpf.Stats // by generation, and slot and hook
+}
+
+func newCounters(table *ebpf.Map) *counters { return &counters{statistics: statistics{table: table}} }
 
 // drain is what a generation that rests counted since it was drained before.
 func (c *counters) drain(generation uint32, slot uint16, hook uint8, i *flow.Interface) (HookCounts, error) {
@@ -78,6 +87,7 @@ func (c *counters) drain(generation uint32, slot uint16, hook uint8, i *flow.Int
 		NotIP:     since(now.NotIp, last.NotIp),
 		Malformed: since(now.Malformed, last.Malformed),
 		Skipped:   since(now.Skipped, last.Skipped),
+		Segmented: since(now.Segmented, last.Segmented),
 	}
 	*last = now
 	return counts, nil
@@ -95,6 +105,7 @@ func addStats(sum, s *bpf.Stats) {
 	addAmount(&sum.NotIp, s.NotIp)
 	addAmount(&sum.Malformed, s.Malformed)
 	addAmount(&sum.Skipped, s.Skipped)
+	addAmount(&sum.Segmented, s.Segmented)
 }
 
 func addAmount(sum *bpf.Amount, a bpf.Amount) {

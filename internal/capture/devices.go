@@ -46,12 +46,13 @@ func countersOf(l netlink.Link) [2]flow.Count {
 	}
 }
 
-// routeUses reads the main tables: which interfaces routes leave by.
-func routeUses(h *netlink.Handle) (map[int]routeUse, error) {
-	routes, err := h.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: mainTable}, netlink.RT_FILTER_TABLE)
-	if err != nil {
-		return nil, err
-	}
+// mainRoutes reads the main tables.
+func mainRoutes(h *netlink.Handle) ([]netlink.Route, error) {
+	return h.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: mainTable}, netlink.RT_FILTER_TABLE)
+}
+
+// usesOf says which interfaces routes leave by.
+func usesOf(routes []netlink.Route) map[int]routeUse {
 	uses := map[int]routeUse{}
 	note := func(index int, gateway bool, dst *net.IPNet) {
 		if index == 0 || isLinkLocal(dst) {
@@ -68,7 +69,7 @@ func routeUses(h *netlink.Handle) (map[int]routeUse, error) {
 			note(hop.LinkIndex, hop.Gw != nil || hop.Via != nil, r.Dst)
 		}
 	}
-	return uses, nil
+	return uses
 }
 
 const mainTable = 254

@@ -25,21 +25,28 @@ type drainer struct {
 	nat4    map[bpf.Flow4Key]bpf.Nat4
 	nat6    map[bpf.Flow6Key]bpf.Nat6
 
+	owner    owners // of the slots, as they were after the swap
+	inside   map[uint16]bool
+	counters *counters
+
 	decoder     decoder
 	record      flow.Record
 	translation flow.Translation
 }
 
-func newDrainer(owner *[bpf.MaxInterfaces]*flow.Interface, clock clock) *drainer {
-	return &drainer{
+func newDrainer(objects *bpf.Objects, clock clock) *drainer {
+	d := &drainer{
 		keys4:   make([]bpf.Flow4Key, batchSize),
 		values4: make([]bpf.Flow4, batchSize),
 		keys6:   make([]bpf.Flow6Key, batchSize/4),
 		values6: make([]bpf.Flow6, batchSize/4),
 		nat4:    map[bpf.Flow4Key]bpf.Nat4{},
 		nat6:    map[bpf.Flow6Key]bpf.Nat6{},
-		decoder: decoder{owner: owner, clock: clock},
+
+		counters: newCounters(objects.Stats),
 	}
+	d.decoder = decoder{owner: (*[bpf.MaxInterfaces]*flow.Interface)(&d.owner), clock: clock}
+	return d
 }
 
 // drain hands every entry to f and leaves the maps empty. The record is valid

@@ -3,9 +3,7 @@
 package capture
 
 import (
-	"time"
-
-	"go.uber.org/zap"
+	"github.com/vishvananda/netlink"
 
 	"github.com/ebpfnet/ebpfnetreceiver/bpf"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
@@ -16,9 +14,6 @@ const (
 	beforeAttach = "before_attach"
 	hookGap      = "hook_gap"
 )
-
-// reattachPause keeps us from fighting with a program that wants to be first, too.
-const reattachPause = 10 * time.Second
 
 // Unobserved is what the kernel's own statistics of an interface have and ours do not.
 type Unobserved struct {
@@ -31,9 +26,9 @@ type Unobserved struct {
 // gapReport collects what passed unseen until the next drain asks.
 type gapReport struct{ pending []Unobserved }
 
-func (g *gapReport) add(i *flow.Interface, hook uint8, reason string, c flow.Count) {
+func (g *gapReport) add(i *flow.Interface, hook int, reason string, c flow.Count) {
 	if c != (flow.Count{}) {
-		g.pending = append(g.pending, Unobserved{i, hook == bpf.HookEgress, reason, c})
+		g.pending = append(g.pending, Unobserved{i, hook == int(bpf.HookEgress), reason, c})
 	}
 }
 
@@ -43,77 +38,119 @@ func (g *gapReport) take() []Unobserved {
 	return pending
 }
 
-// check puts hooks back that somebody removed or got in front of.
-func (a *attachments) check(index int, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	held := a.byIndex[index]
-	if held == nil || a.closed {
-		return
-	}
-	for i := range held.hooks {
-		a.checkHook(held, i, now)
+// balance is how far an interface's own statistics are ahead of what a slot saw: by what passed unseen and
+// was told, and by what an attachment before this one saw.
+type balance struct{ packets, bytes int64 }
+
+func balanceOf(all, seen flow.Count) balance {
+	return balance{int64(all.Packets - seen.Packets), int64(all.Bytes - seen.Bytes)}
+}
+
+// beyond is what one balance has and the other has not.
+func (b balance) beyond(known balance) flow.Count {
+	return flow.Count{
+		Packets: uint64(max(b.packets-known.packets, 0)),
+		Bytes:   uint64(max(b.bytes-known.bytes, 0)),
 	}
 }
 
-// checkAll looks at every hook: nothing tells when a tcx program is added.
-func (a *attachments) checkAll(now time.Time) {
-	for _, index := range a.indexes() {
-		a.check(index, now)
-	}
+func (b *balance) add(c flow.Count) {
+	b.packets += int64(c.Packets)
+	b.bytes += int64(c.Bytes)
 }
 
-func (a *attachments) checkHook(held *attachment, i int, now time.Time) {
-	if held.hooks[i] != nil {
-		first, err := held.hooks[i].First()
-		if err != nil || first || now.Sub(held.reattached[i]) < reattachPause {
-			return
-		}
-		if err := held.hooks[i].Close(); err != nil {
-			a.logger.Debug("hook not removed", zap.String("interface", held.iface.Name), zap.Error(err))
-		}
-		held.hooks[i] = nil
-	}
-	held.reattached[i] = now
-	at := place{held.device.index, held.device.name, i == int(bpf.HookEgress)}
-	hook, err := held.by[i].Attach(at, held.programs[i])
-	if err != nil {
-		if !vanished(err) {
-			a.failures[reasonOf(err)]++
-			a.logger.Warn("hook not put back", zap.String("interface", held.iface.Name), zap.Error(err))
-		}
-		return
-	}
-	held.hooks[i] = hook
-	missed := a.missed(held, i)
-	a.gap.add(held.iface, uint8(i), hookGap, missed)
-	held.before[i].Add(missed)
-	a.logger.Warn("hook put back: it was removed, or another program was before it",
-		zap.String("interface", held.iface.Name), zap.Bool("egress", at.egress), zap.Uint64("packets_unseen", missed.Packets))
-}
-
-// missed is what the interface counted beyond what we saw and what is known to be unseen.
-// Packets that are on their way at this moment may count on either side.
-func (a *attachments) missed(held *attachment, i int) flow.Count {
-	l, err := a.netlink.LinkByIndex(held.device.index)
-	if err != nil {
-		return flow.Count{}
-	}
+// seen is what the attachment's slot counted, in the units of the interface's own statistics. Those of
+// pairs count super-packets as one, as they are handed over; for the rest it depends on the driver, and
+// wire packets are the better guess.
+func (a *attachments) seen(held *attachment) (counts [2]flow.Count, err error) {
 	total, err := a.counters.total(held.slot)
 	if err != nil {
+		return counts, err
+	}
+	for i := range counts {
+		counts[i] = since(total[i].Seen, held.base[i].Seen)
+		if held.device.isPair() {
+			segments := since(total[i].Segmented, held.base[i].Segmented)
+			counts[i].Packets -= segments.Packets
+			counts[i].Bytes -= segments.Bytes
+		}
+	}
+	return counts, nil
+}
+
+// settle takes what the interface counted beyond what is known as unseen. Its statistics were read before
+// ours are: packets that are on their way are then not taken for unseen ones.
+func (a *attachments) settle(held *attachment, i int, l netlink.Link) flow.Count {
+	seen, err := a.seen(held)
+	if err != nil {
 		return flow.Count{}
 	}
-	seen := since(total[i].Seen, held.base[i].Seen)
-	all := countersOf(l)[i]
-	return flow.Count{
-		Packets: beyond(all.Packets, held.before[i].Packets+seen.Packets),
-		Bytes:   beyond(all.Bytes, held.before[i].Bytes+seen.Bytes),
+	unseen := balanceOf(countersOf(l)[i], seen[i]).beyond(held.known[i])
+	held.known[i].add(unseen)
+	if unseen.Packets == 0 {
+		return flow.Count{} // bytes alone are VLAN tags that the kernel took off after it counted
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.gap.add(held.iface, i, held.reason[i], unseen)
+	return unseen
+}
+
+// settleAttached tells what passed before the hooks were there.
+func (a *attachments) settleAttached(held *attachment) {
+	l, err := a.netlink.LinkByIndex(held.device.index)
+	if err != nil {
+		return // gone again
+	}
+	for i := range held.hooks {
+		a.settle(held, i, l)
 	}
 }
 
-func beyond(a, b uint64) uint64 {
-	if a > b {
-		return a - b
+// settleAll corrects, when a pair is quiet, what was estimated while it was not. What other interfaces
+// count differently than we do (drops, offloads) is accepted, so that it is not taken for a gap later.
+// The hooks are looked at after the statistics: they were there then, or that is a gap.
+func (a *attachments) settleAll(look func(held *attachment, i int) (there bool)) {
+	links, err := a.netlink.LinkList()
+	if err != nil {
+		return // interrupted by a change: there is a next time
 	}
-	return 0
+	for _, l := range links {
+		held := a.byIndex[l.Attrs().Index]
+		if held == nil {
+			continue
+		}
+		whole := true
+		for i := range held.hooks {
+			there := look(held, i)
+			if there && held.device.isPair() {
+				a.settle(held, i, l)
+			}
+			whole = whole && there
+		}
+		if whole && !held.device.isPair() {
+			a.rebase(held, l)
+		}
+	}
+}
+
+func (a *attachments) rebase(held *attachment, l netlink.Link) {
+	seen, err := a.seen(held)
+	if err != nil {
+		return
+	}
+	for i, all := range countersOf(l) {
+		held.known[i] = balanceOf(all, seen[i])
+	}
+}
+
+// inherit is what an attachment that follows this one on the same interface knows from the start.
+func (a *attachments) inherit(held *attachment) [2]balance {
+	known := held.known
+	if seen, err := a.seen(held); err == nil {
+		for i := range known {
+			known[i].add(seen[i])
+		}
+	}
+	return known
 }

@@ -8,10 +8,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// hook is a program at one place of one interface. Close detaches it; a place
-// that is gone with its interface is no error.
+// hook is a program at one place of one interface.
 type hook interface {
+	// Close detaches the program; a place that vanished meanwhile is no error.
 	Close() error
+	// Drop forgets a hook whose interface is gone. What has its index now is another's.
+	Drop()
 	// First tells whether the program is still there with nothing of others before it.
 	First() (bool, error)
 }

@@ -5,108 +5,115 @@ package capture
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 
 	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"github.com/ebpfnet/ebpfnetreceiver/bpf"
 )
 
-var (
-	errInsideOff   = errors.New("capture::inside_pods is off")
-	errNoNamespace = errors.New("the pod's network namespace is not among those that can be opened here")
-)
+var errInsideOff = errors.New("capture::inside_pods is off")
 
-// inside is the hook at the ingress of a pod's own device.
+// inside is the hook at the ingress of a pod's own device. It keeps nothing of the pod's network namespace
+// open: that would keep the namespace alive when the pod is gone.
 type inside struct {
 	hook    hook
 	program *ebpf.Program
-	pod     namespace
 	slot    uint16
-}
-
-func (i *inside) close() error {
-	err := i.hook.Close()
-	if vanished(err) {
-		err = nil
-	}
-	i.pod.close()
-	return errors.Join(err, i.program.Close())
 }
 
 // goInside attaches to the other end of a pair and lets it count the deliveries
 // instead of the host end.
-func (a *attachments) goInside(held *attachment) error {
-	pod, err := a.findNamespace(held.device.nsid)
+func (a *attachments) goInside(held *attachment, pods podNamespaces) error {
+	pod, err := pods.find(held.device.nsid)
 	if err != nil {
 		return err
 	}
-	in := &inside{pod: pod}
-	if in.slot, err = a.slots.take(held.iface); err != nil {
-		pod.close()
+	a.mu.Lock()
+	slot, err := a.slots.take(held.iface)
+	a.slots.inside[slot] = err == nil
+	a.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	if err := a.attachInside(held, in); err != nil {
-		pod.close()
-		a.slots.rest(in.slot)
+	in, err := a.attachInside(held, pod, slot)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		err = a.slots.publish(uint32(held.device.index), held.slot, slotFlags(held.device)|bpf.SlotInside)
+	}
+	if err != nil {
+		a.slots.rest(slot)
 		return err
 	}
 	held.inside = in
+	held.unknown = a.clock.now()
 	return nil
 }
 
-func (a *attachments) attachInside(held *attachment, in *inside) (err error) {
-	in.program, err = a.objects.LoadInside(uint32(held.device.index), in.slot)
+func (a *attachments) attachInside(held *attachment, pod namespace, slot uint16) (*inside, error) {
+	program, err := a.objects.LoadInside(uint32(held.device.index), slot)
+	if err != nil {
+		return nil, err
+	}
+	in := &inside{program: program, slot: slot}
+	at := place{held.device.peer, "the pod's end of " + held.device.name, false}
+	if in.hook, err = a.attachIn(pod, held.device.nsid, at, program); err != nil {
+		return nil, errors.Join(err, program.Close())
+	}
+	return in, nil
+}
+
+func (a *attachments) attachIn(pod namespace, nsid int, at place, program *ebpf.Program) (hook, error) {
+	if a.claim == nil {
+		return tcx{pod}.Attach(at, program)
+	}
+	h := &podFilter{a: a, nsid: nsid, at: at, program: program}
+	return h, h.do(pod, func(h hook) error { return h.(*clsactHook).put() })
+}
+
+// podFilter is a filter in a pod's network namespace, which is looked for again when it is needed.
+type podFilter struct {
+	a       *attachments
+	nsid    int
+	at      place
+	program *ebpf.Program
+	made    bool // so was the qdisc
+}
+
+// do lets f work on the filter.
+func (h *podFilter) do(pod namespace, f func(hook) error) error {
+	handle, err := netlink.NewHandleAt(pod.handle, unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("open netlink in the pod's network namespace: %w", err)
+	}
+	defer handle.Close()
+	by := newClsact(handle, h.a.claim.number)
+	by.made[h.at.index] = h.made
+	err = f(&clsactHook{c: by, at: h.at, program: h.program})
+	h.made = by.made[h.at.index]
+	return err
+}
+
+func (h *podFilter) Close() error {
+	pods, err := h.a.findNamespaces([]int{h.nsid})
+	defer pods.close()
 	if err != nil {
 		return err
 	}
-	by, err := attacherIn(in.pod, a.tc.Kind())
-	if err == nil {
-		in.hook, err = by.Attach(place{held.device.peer, "the pod's end of " + held.device.name, false}, in.program)
-	}
+	pod, err := pods.find(h.nsid)
 	if err != nil {
-		return errors.Join(err, in.program.Close())
+		return nil // gone, and the filter with it
 	}
-	flags := slotFlags(held.device) | bpf.SlotInside
-	if err := a.slots.publish(uint32(held.device.index), held.slot, flags); err != nil {
-		return errors.Join(err, in.close())
-	}
-	return nil
+	return h.do(pod, hook.Close)
 }
 
-// namespacePlaces are where container runtimes and processes show their network namespaces.
-func namespacePlaces() []string {
-	return []string{"/run/netns/*", "/var/run/netns/*", "/run/docker/netns/*", "/proc/[0-9]*/ns/net"}
-}
+func (h *podFilter) Drop() {}
 
-// findNamespace opens the namespace that this one knows by the id nsid.
-func (a *attachments) findNamespace(nsid int) (namespace, error) {
-	var found namespace
-	err := a.in.do(func() error {
-		for _, pattern := range namespacePlaces() {
-			paths, err := filepath.Glob(pattern)
-			if err != nil {
-				return err
-			}
-			for _, path := range paths {
-				handle, err := netns.GetFromPath(path)
-				if errors.Is(err, fs.ErrPermission) || err != nil {
-					continue
-				}
-				if id, err := netlink.GetNetNsIdByFd(int(handle)); err == nil && id == nsid {
-					found = namespace{handle}
-					return nil
-				}
-				_ = handle.Close()
-			}
-		}
-		return errNoNamespace
-	})
-	if err != nil {
-		return namespace{}, fmt.Errorf("find network namespace %d: %w", nsid, err)
-	}
-	return found, nil
+func (h *podFilter) First() (bool, error) { return true, nil }
+
+// close takes the hook away from the pod's device, if that is still there.
+func (i *inside) close() error {
+	return errors.Join(i.hook.Close(), i.program.Close())
 }

@@ -25,6 +25,10 @@ func openNamespace(path string) (namespace, error) {
 	if err != nil {
 		return namespace{}, fmt.Errorf("open network namespace %s: %w", path, err)
 	}
+	if kind, err := unix.IoctlRetInt(int(handle), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
+		_ = handle.Close()
+		return namespace{}, fmt.Errorf("open network namespace %s: it is none", path)
+	}
 	return namespace{handle}, nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/cilium/ebpf"
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,7 +18,7 @@ func (c *Capture) openAttachments() error {
 		selection:     selection{c.config.Interfaces, c.config.ExcludeInterfaces},
 		objects:       c.objects,
 		slots:         newSlots(c.objects.Slots),
-		counters:      newCounters(c.objects.Stats),
+		counters:      &statistics{table: c.objects.Stats},
 		netlink:       c.netlink,
 		clock:         c.clock,
 		logger:        c.logger,
@@ -28,6 +27,7 @@ func (c *Capture) openAttachments() error {
 		failed:        map[int]failure{},
 		failures:      map[string]uint64{},
 		warned:        map[string]bool{},
+		known:         map[int]bool{},
 	}
 	c.attached = a
 	tcxErr := supportsTCX(c.in)
@@ -42,12 +42,12 @@ func (c *Capture) openAttachments() error {
 	if kind == HookTCX && tcxErr != nil {
 		return fmt.Errorf("capture::hook is tcx: %w", tcxErr)
 	}
-	var err error
-	if a.tc, err = newAttacher(kind, c.in, c.netlink); err != nil {
+	if err := a.choose(kind); err != nil {
 		return err
 	}
 	if c.config.Hook == HookXDP {
 		a.xdp = xdp{c.in}
+		var err error
 		if a.xdpProg, err = c.objects.LoadXDP(); err != nil {
 			return explain(err)
 		}
@@ -55,27 +55,23 @@ func (c *Capture) openAttachments() error {
 	return nil
 }
 
-func newAttacher(kind string, in namespace, handle *netlink.Handle) (attacher, error) {
+// choose makes the attacher for the tc hooks.
+func (a *attachments) choose(kind string) (err error) {
 	if kind == HookTCX {
-		return tcx{in}, nil
+		a.tc = tcx{a.in}
+		return nil
 	}
-	return newClsact(in, handle)
-}
-
-// attacherIn is an attacher for another namespace. Closing the hook is enough:
-// what it needs besides goes with it.
-func attacherIn(in namespace, kind string) (attacher, error) {
-	handle, err := netlink.NewHandleAt(in.handle)
-	if err != nil {
-		return nil, fmt.Errorf("open netlink in the pod's network namespace: %w", err)
+	if a.claim, err = claimFirst(a.in); err != nil {
+		return err
 	}
-	return newAttacher(kind, in, handle)
+	a.tc = newClsact(a.netlink, a.claim.number)
+	return nil
 }
 
 // release gives back what is left when everything is detached.
 func (a *attachments) release() {
-	if c, ok := a.tc.(*clsact); ok {
-		c.Close()
+	if a.claim != nil {
+		a.claim.Close()
 	}
 	if a.xdpProg != nil {
 		_ = a.xdpProg.Close()
@@ -85,13 +81,19 @@ func (a *attachments) release() {
 // explain says what is missing when the kernel refuses our programs.
 func explain(err error) error {
 	var verifier *ebpf.VerifierError
+	refused := errors.As(err, &verifier)
+	denied := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
+	names := missing()
 	switch {
-	case errors.Is(err, ebpf.ErrNotSupported) && !haveBTF():
-		return fmt.Errorf("this kernel has no type information (BTF) at %s: build it with CONFIG_DEBUG_INFO_BTF: %w", btfPath, err)
-	case errors.As(err, &verifier):
+	case (refused || denied) && names != "": // without CAP_PERFMON it is the verifier that says no
+		return fmt.Errorf("needs %s: %w", names, err)
+	case !haveBTF():
+		return fmt.Errorf("this kernel has no type information (BTF) at %s: it must be built with CONFIG_DEBUG_INFO_BTF: %w",
+			btfPath, err)
+	case refused:
 		return fmt.Errorf("the kernel's verifier refused a program, which is a bug worth reporting: %w", err)
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("needs %s: %w", missing(), err)
+	case denied:
+		return fmt.Errorf("a security module or the platform denies BPF although all capabilities are there: %w", err)
 	}
 	return err
 }

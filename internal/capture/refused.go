@@ -35,7 +35,7 @@ type overflow struct {
 
 // byProtocol is the difference to the call before. It runs while packets are
 // counted: what is not in it yet is in the next one.
-func (o *overflow) byProtocol(owner *[bpf.MaxInterfaces]*flow.Interface) ([]Refused, error) {
+func (o *overflow) byProtocol(owner *owners) ([]Refused, error) {
 	var refused []Refused
 	var key bpf.RefusedKey
 	var now bpf.Amount

@@ -22,6 +22,9 @@ type device struct {
 	tunnel   uint16 // UDP port of a VXLAN or Geneve device
 }
 
+// isPair: of a pair the kernel counts what it hands over, as our hooks see it.
+func (d device) isPair() bool { return d.kind == "veth" || d.kind == "netkit" }
+
 // routeUse says how the main routing tables use an interface.
 type routeUse struct {
 	any     bool
@@ -80,16 +83,25 @@ func (t *topology) role(d device, s selection) flow.Role {
 // lives in a namespace, and this is its way out. Routes to single hosts are how many
 // CNIs lead to their pods.
 func (t *topology) isPodSide(d device) bool {
-	return (d.kind == "veth" || d.kind == "netkit") && d.nsid >= 0 && !t.routes[d.index].subnets
+	return d.isPair() && d.nsid >= 0 && !t.routes[d.index].subnets
 }
 
 // isUplink: a route leaves by it, and it is neither a port of something nor a
-// bridge that connects nothing but pods.
+// bridge that connects nothing but pods, nor does all of it pass another uplink
+// under the node's own addresses.
 func (t *topology) isUplink(d device) bool {
 	if !t.routes[d.index].any || d.master != 0 || t.isPodSide(d) {
 		return false
 	}
-	return d.kind != "bridge" || t.leadsOut(d.index)
+	switch d.kind {
+	case "bridge":
+		return t.leadsOut(d.index)
+	case "macvlan", "ipvlan":
+		below, here := t.devices[d.peer]
+		return d.nsid >= 0 || !here || !t.isUplink(below)
+	default:
+		return true
+	}
 }
 
 // leadsOut tells whether a bridge has a port that is not a pod's.

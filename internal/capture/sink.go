@@ -3,10 +3,8 @@
 package capture
 
 import (
-	"errors"
 	"time"
 
-	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
 	"go.uber.org/zap"
 )
@@ -15,7 +13,7 @@ import (
 
 func (c *Capture) topologyChanged(t *topology) {
 	c.attached.reconcile(t)
-	if err := setTunnelPorts(c.objects.TunnelPorts, t); err != nil {
+	if err := c.tunnels.update(t); err != nil {
 		c.logger.Warn("cannot tell the programs about tunnels", zap.Error(err))
 	}
 }
@@ -23,7 +21,7 @@ func (c *Capture) topologyChanged(t *topology) {
 func (c *Capture) linkGone(index int) { c.attached.linkGone(index) }
 
 func (c *Capture) filtersChanged(index int) {
-	if _, tc := c.attached.tc.(*clsact); tc {
+	if c.attached.tc.Kind() == HookTC {
 		c.attached.check(index, time.Now())
 	}
 }
@@ -34,31 +32,12 @@ func (c *Capture) addressesChanged(list []netlink.Addr) {
 	}
 }
 
-// setTunnelPorts makes the kernel's table hold the ports of the tunnels that are there.
-func setTunnelPorts(table *ebpf.Map, t *topology) error {
-	wanted := map[uint16]bool{}
-	for _, d := range t.devices {
-		if d.tunnel != 0 {
-			wanted[d.tunnel] = true
-		}
+// lookAgain tries again what failed, and looks at what nothing tells about.
+func (c *Capture) lookAgain(t *topology) {
+	c.attached.answerBypasses()
+	if c.attached.takeCheck() {
+		c.topologyChanged(t)
+		c.attached.checkAll(time.Now())
+		c.attached.answerBypasses()
 	}
-	var errs []error
-	var port uint16
-	var used uint8
-	var stale []uint16
-	entries := table.Iterate()
-	for entries.Next(&port, &used) {
-		if !wanted[port] {
-			stale = append(stale, port)
-		}
-		delete(wanted, port)
-	}
-	errs = append(errs, entries.Err())
-	for _, port := range stale {
-		errs = append(errs, table.Delete(port))
-	}
-	for port := range wanted {
-		errs = append(errs, table.Put(port, uint8(1)))
-	}
-	return errors.Join(errs...)
 }

@@ -62,6 +62,9 @@ type tcxHook struct {
 
 func (h *tcxHook) Close() error { return h.link.Close() }
 
+// Drop closes the link, too: an interface that left for another namespace took it along.
+func (h *tcxHook) Drop() { _ = h.link.Close() }
+
 func (h *tcxHook) attachType() ebpf.AttachType {
 	if h.at.egress {
 		return ebpf.AttachTCXEgress

@@ -20,8 +20,18 @@ import (
 const receiveBuffer = 4 << 20
 
 // routesPause is the least time between two readings of the routing table:
-// interfaces come with many routes, uplinks change seldom.
-const routesPause = 100 * time.Millisecond
+// interfaces come with many routes, uplinks change seldom. Where the table is
+// large, reading takes no more than a part of the time.
+const (
+	routesPause = 100 * time.Millisecond
+	routesPart  = 20
+)
+
+// dumpTime is how long a list is asked for again that changed while it was read.
+const dumpTime = time.Second
+
+// receivePause is the time until a socket is tried again that failed.
+const receivePause = time.Second
 
 // watcher follows interfaces, routes, addresses and filters by netlink, and
 // tells the attachments what is there. One goroutine does it all.
@@ -34,7 +44,9 @@ type watcher struct {
 
 	topology topology
 	routes   chan struct{} // routes changed
+	pause    time.Duration // until they are read
 	again    chan struct{} // the sink shall have another look
+	partial  bool          // the list of interfaces may lack some
 	done     sync.WaitGroup
 	stop     chan struct{}
 }
@@ -45,6 +57,7 @@ type watchSink interface {
 	linkGone(index int)
 	filtersChanged(index int)
 	addressesChanged(addresses []netlink.Addr)
+	lookAgain(t *topology) // poke was called, or messages were lost
 }
 
 func newWatcher(in namespace, handle *netlink.Handle, sink watchSink, logger *zap.Logger) *watcher {
@@ -108,12 +121,21 @@ func (w *watcher) receive(messages chan<- []syscall.NetlinkMessage) {
 			}
 			w.logger.Warn("cannot read netlink, reading all anew", zap.Error(err))
 			batch = nil
+			w.wait(receivePause)
 		}
 		select {
 		case messages <- batch:
 		case <-w.stop:
 			return
 		}
+	}
+}
+
+// wait waits, or until the watcher stops.
+func (w *watcher) wait(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-w.stop:
 	}
 }
 
@@ -130,16 +152,20 @@ func (w *watcher) follow(messages <-chan []syscall.NetlinkMessage) {
 			}
 			w.handle(batch)
 		case <-w.again:
-			w.sink.topologyChanged(&w.topology)
+			if w.partial {
+				w.readAnew()
+			}
+			w.sink.lookAgain(&w.topology)
 		case <-w.routes:
 			if !pending {
 				pending = true
-				pause.Reset(routesPause)
+				pause.Reset(max(routesPause, w.pause))
 			}
 		case <-pause.C:
 			pending = false
 			if err := w.readRoutes(); err != nil {
 				w.logger.Warn("cannot read routes", zap.Error(err))
+				w.routesChanged()
 				continue
 			}
 			w.sink.topologyChanged(&w.topology)
@@ -151,9 +177,8 @@ func (w *watcher) follow(messages <-chan []syscall.NetlinkMessage) {
 
 func (w *watcher) handle(batch []syscall.NetlinkMessage) {
 	if batch == nil {
-		if err := w.resync(); err != nil {
-			w.logger.Warn("cannot read interfaces", zap.Error(err))
-		}
+		w.readAnew()
+		w.sink.lookAgain(&w.topology)
 		return
 	}
 	links, addresses := false, false
@@ -202,17 +227,21 @@ func (w *watcher) handleLink(m *syscall.NetlinkMessage) bool {
 	}
 	d := deviceOf(l)
 	if d == w.topology.devices[index] {
-		return false
+		return d.kind == kindWireGuard // which port it uses is said elsewhere
 	}
 	w.topology.devices[index] = d
+	if d.nsid < 0 {
+		w.refreshPeer(index)
+	}
 	return true
 }
 
-// refreshPeer reads the other end of a veth pair whose one end left this
-// namespace: only the end that left is told of.
-func (w *watcher) refreshPeer(left int) {
+// refreshPeer reads the other end of a pair whose one end left this namespace, or came
+// back to it: only the end that moved is told of.
+func (w *watcher) refreshPeer(moved int) {
+	_, here := w.topology.devices[moved]
 	for index, d := range w.topology.devices {
-		if d.peer != left || d.nsid >= 0 || (d.kind != "veth" && d.kind != "netkit") {
+		if !d.isPair() || d.peer != moved || here == (d.nsid < 0) {
 			continue
 		}
 		l, err := w.netlink.LinkByIndex(index)
@@ -236,30 +265,44 @@ func (w *watcher) routesChanged() {
 	}
 }
 
-// retry lets the sink try again what failed before. Safe from any goroutine.
-func (w *watcher) retry() {
+// poke lets the sink have another look. Safe from any goroutine.
+func (w *watcher) poke() {
 	select {
 	case w.again <- struct{}{}:
 	default:
 	}
 }
 
-// resync reads everything.
+// readAnew reads everything after messages were lost.
+func (w *watcher) readAnew() {
+	if err := w.resync(); err != nil {
+		w.partial = true
+		w.logger.Warn("cannot read interfaces", zap.Error(err))
+	}
+}
+
+// resync reads everything. What is missing from an interrupted list is not taken for gone.
 func (w *watcher) resync() error {
-	links, err := w.netlink.LinkList()
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+	links, err := dump(w.netlink.LinkList)
+	w.partial = errors.Is(err, netlink.ErrDumpInterrupted)
+	if err != nil && !w.partial {
 		return fmt.Errorf("list interfaces: %w", err)
 	}
-	before := w.topology.devices
-	w.topology.devices = make(map[int]device, len(links))
+	devices := make(map[int]device, len(links))
 	for _, l := range links {
-		w.topology.devices[l.Attrs().Index] = deviceOf(l)
+		devices[l.Attrs().Index] = deviceOf(l)
 	}
-	for index := range before {
-		if _, still := w.topology.devices[index]; !still {
+	for index, d := range w.topology.devices {
+		if _, still := devices[index]; still {
+			continue
+		}
+		if w.partial {
+			devices[index] = d
+		} else {
 			w.sink.linkGone(index)
 		}
 	}
+	w.topology.devices = devices
 	if err := w.readAddresses(); err != nil {
 		return err
 	}
@@ -270,18 +313,31 @@ func (w *watcher) resync() error {
 	return nil
 }
 
+// dump reads a list until no change came in between, which could have hidden a part of it.
+func dump[T any](read func() ([]T, error)) ([]T, error) {
+	began := time.Now()
+	for {
+		list, err := read()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) || time.Since(began) > dumpTime {
+			return list, err
+		}
+	}
+}
+
 func (w *watcher) readRoutes() error {
-	uses, err := routeUses(w.netlink)
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+	began := time.Now()
+	routes, err := dump(func() ([]netlink.Route, error) { return mainRoutes(w.netlink) })
+	if err != nil {
 		return fmt.Errorf("list routes: %w", err)
 	}
-	w.topology.routes = uses
+	w.pause = routesPart * time.Since(began)
+	w.topology.routes = usesOf(routes)
 	return nil
 }
 
 func (w *watcher) readAddresses() error {
-	addresses, err := w.netlink.AddrList(nil, netlink.FAMILY_ALL)
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+	addresses, err := dump(func() ([]netlink.Addr, error) { return w.netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	if err != nil {
 		return fmt.Errorf("list addresses: %w", err)
 	}
 	w.sink.addressesChanged(addresses)

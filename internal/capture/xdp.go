@@ -29,4 +29,6 @@ func (x xdp) Attach(at place, program *ebpf.Program) (hook, error) {
 
 type xdpHook struct{ link.Link }
 
+func (h xdpHook) Drop() { _ = h.Close() }
+
 func (xdpHook) First() (bool, error) { return true, nil }

@@ -9,45 +9,18 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netns"
 )
 
-// RequireRoot skips the test without the rights to make namespaces and load
-// programs; with EBPFNET_REQUIRE_ROOT=1 that is a failure.
-func RequireRoot(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	const reason = "needs root: network namespaces and BPF programs"
-	if os.Getenv("EBPFNET_REQUIRE_ROOT") == "1" {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
-}
-
-// RequireTool skips the test where a program is not installed; with
-// EBPFNET_REQUIRE_ROOT=1 that is a failure.
-func RequireTool(t testing.TB, names ...string) {
-	t.Helper()
-	for _, name := range names {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
-		}
-		if os.Getenv("EBPFNET_REQUIRE_ROOT") == "1" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("%s is not installed", name)
-	}
-}
-
 // Namespace is a network namespace that lives as long as its test.
 type Namespace struct {
-	Name string
-	Path string
+	Name   string
+	Path   string
+	delete func() error
 }
 
 // NewNamespace makes one with the loopback device up. IPv6 starts without
@@ -60,14 +33,35 @@ func NewNamespace(t testing.TB, label string) *Namespace {
 	_, _ = rand.Read(unique[:])
 	n := &Namespace{Name: "eb-" + label + "-" + hex.EncodeToString(unique[:])}
 	n.Path = "/run/netns/" + n.Name
-	Run(t, "ip", "netns", "add", n.Name)
-	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", n.Name).Run() })
-	n.IP(t, "link set lo up")
+	n.delete = sync.OnceValue(func() error { return netns.DeleteNamed(n.Name) })
+	require.NoError(t, makeNamed(n.Name))
+	t.Cleanup(func() { _ = n.delete() })
+	n.Up(t, "lo")
 	for _, scope := range []string{"all", "default"} {
 		n.Sysctl(t, "net.ipv6.conf."+scope+".accept_dad=0")
 		n.Sysctl(t, "net.ipv6.conf."+scope+".router_solicitations=0")
 	}
 	return n
+}
+
+// makeNamed makes a namespace where ip(8) looks for them.
+func makeNamed(name string) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		handle, err := netns.NewNamed(name)
+		if err == nil {
+			err = handle.Close()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// Delete takes the namespace's name away; it ends with its last socket.
+func (n *Namespace) Delete(t testing.TB) {
+	t.Helper()
+	require.NoError(t, n.delete())
 }
 
 // Run runs a command and returns what it printed; a failure fails the test.
@@ -94,23 +88,23 @@ func (n *Namespace) Exec(t testing.TB, line string) string {
 // IP runs ip(8) in the namespace.
 func (n *Namespace) IP(t testing.TB, line string) string {
 	t.Helper()
+	RequireTool(t, "ip")
 	return Run(t, "ip", append([]string{"-n", n.Name}, strings.Fields(line)...)...)
 }
 
 // Sysctl sets a kernel parameter of the namespace.
 func (n *Namespace) Sysctl(t testing.TB, setting string) {
 	t.Helper()
-	n.Do(t, func() {
-		key, value, _ := strings.Cut(setting, "=")
-		path := "/proc/sys/" + strings.ReplaceAll(key, ".", "/")
-		require.NoError(t, os.WriteFile(path, []byte(value), 0o644))
-	})
+	key, value, _ := strings.Cut(setting, "=")
+	path := "/proc/sys/" + strings.ReplaceAll(key, ".", "/")
+	n.Do(t, func() { require.NoError(t, os.WriteFile(path, []byte(value), 0o644)) })
 }
 
-// Do runs f on a thread that is in the namespace. Sockets that f opens stay there.
+// Do runs f on a thread that is in the namespace. Sockets that f opens stay
+// there. If f ends the test, so does Do.
 func (n *Namespace) Do(t testing.TB, f func()) {
 	t.Helper()
-	done := make(chan struct{})
+	done, whole := make(chan struct{}), false
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
@@ -124,6 +118,10 @@ func (n *Namespace) Do(t testing.TB, f func()) {
 			return
 		}
 		f()
+		whole = true
 	}()
 	<-done
+	if !whole {
+		runtime.Goexit()
+	}
 }

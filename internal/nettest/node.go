@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+
+	"github.com/vishvananda/netlink"
 )
 
 // Node is a namespace that plays a Kubernetes node: pods hang on a bridge or are
@@ -39,34 +41,49 @@ func NewNode(t testing.TB, label string) *Node {
 func (n *Node) AddBridge(t testing.TB, gateways ...string) {
 	t.Helper()
 	n.Bridge = "cni0"
-	n.IP(t, "link add cni0 type bridge")
+	n.AddLink(t, &netlink.Bridge{LinkAttrs: Attrs(n.Bridge, 0)})
 	for _, gateway := range gateways {
-		n.IP(t, "addr add "+gateway+" dev cni0"+nodad(gateway))
+		n.AddAddress(t, n.Bridge, gateway)
 	}
-	n.IP(t, "link set cni0 up")
-}
-
-func nodad(prefix string) string {
-	if netip.MustParsePrefix(prefix).Addr().Is6() {
-		return " nodad"
-	}
-	return ""
+	n.Up(t, n.Bridge)
 }
 
 // AddPod makes a pod with the given addresses (prefixes, as ip(8) takes them),
 // whose default routes lead to the gateways.
 func (n *Node) AddPod(t testing.TB, prefixes []string, gateways ...string) *Pod {
 	t.Helper()
+	p := n.newPod(t)
+	n.AddVeth(t, p.HostEnd, 0, p.Namespace, "eth0")
+	n.plug(t, p, prefixes, gateways)
+	return p
+}
+
+// AddNetkitPod makes a pod whose device is of a netkit pair; it skips the test if
+// this kernel has none.
+func (n *Node) AddNetkitPod(t testing.TB, prefixes []string, gateways ...string) *Pod {
+	t.Helper()
+	p := n.newPod(t)
+	n.AddNetkit(t, p.HostEnd, p.Namespace, "eth0")
+	n.plug(t, p, prefixes, gateways)
+	return p
+}
+
+func (n *Node) newPod(t testing.TB) *Pod {
+	t.Helper()
 	n.pods++
-	p := &Pod{Namespace: NewNamespace(t, fmt.Sprintf("pod%d", n.pods)), HostEnd: fmt.Sprintf("veth%d", n.pods), node: n}
-	n.IP(t, fmt.Sprintf("link add %s type veth peer name eth0 netns %s", p.HostEnd, p.Name))
+	return &Pod{Namespace: NewNamespace(t, fmt.Sprintf("pod%d", n.pods)), HostEnd: fmt.Sprintf("veth%d", n.pods), node: n}
+}
+
+// plug switches a pod's pair on, and gives it addresses and routes.
+func (n *Node) plug(t testing.TB, p *Pod, prefixes, gateways []string) {
+	t.Helper()
 	if n.Bridge != "" {
-		n.IP(t, fmt.Sprintf("link set %s master %s", p.HostEnd, n.Bridge))
+		n.Enslave(t, p.HostEnd, n.Bridge)
 	}
-	n.IP(t, "link set "+p.HostEnd+" up")
-	p.IP(t, "link set eth0 up")
+	n.Up(t, p.HostEnd)
+	p.Up(t, "eth0")
 	for _, prefix := range prefixes {
-		p.IP(t, "addr add "+prefix+" dev eth0"+nodad(prefix))
+		p.AddAddress(t, "eth0", prefix)
 		addr := netip.MustParsePrefix(prefix).Addr()
 		if addr.Is4() {
 			p.Addr4 = addr
@@ -75,22 +92,21 @@ func (n *Node) AddPod(t testing.TB, prefixes []string, gateways ...string) *Pod 
 		}
 	}
 	for _, gateway := range gateways {
-		p.IP(t, "route add default via "+gateway+" dev eth0")
+		p.AddRoute(t, "default", gateway, "eth0")
 	}
-	return p
 }
 
 // Join puts a veth pair between two namespaces, named and addressed as given.
 func Join(t testing.TB, a *Namespace, nameA, prefixA string, b *Namespace, nameB, prefixB string) {
 	t.Helper()
-	a.IP(t, fmt.Sprintf("link add %s type veth peer name %s netns %s", nameA, nameB, b.Name))
+	a.AddVeth(t, nameA, 0, b, nameB)
 	for _, end := range []struct {
 		in           *Namespace
 		name, prefix string
 	}{{a, nameA, prefixA}, {b, nameB, prefixB}} {
 		if end.prefix != "" {
-			end.in.IP(t, "addr add "+end.prefix+" dev "+end.name+nodad(end.prefix))
+			end.in.AddAddress(t, end.name, end.prefix)
 		}
-		end.in.IP(t, "link set "+end.name+" up")
+		end.in.Up(t, end.name)
 	}
 }
