@@ -1,13 +1,14 @@
 package receiver
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/ebpfnet/ebpfnetreceiver/internal/capture"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/check"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/endpoint"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/filter"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/kube"
@@ -21,6 +22,9 @@ const (
 	errorPropagate = "propagate" // the collector does not start
 	errorIgnore    = "ignore"    // it is logged and reported as status; there is no data
 )
+
+// maxSeriesLimit keeps a collection below a gigabyte: a series has some 500 bytes here, and twice that as points.
+const maxSeriesLimit = 1_000_000
 
 // Config is the receiver's configuration. Every key has a default that works.
 type Config struct {
@@ -40,6 +44,8 @@ type Config struct {
 	// MaxSeries bounds the series of all flow metrics together.
 	MaxSeries int `mapstructure:"max_series"`
 
+	ResourceAttributes ResourceAttributesConfig `mapstructure:"resource_attributes"`
+
 	_ struct{}
 }
 
@@ -56,7 +62,35 @@ type FlowLogsConfig struct {
 	_ struct{}
 }
 
+// ResourceAttributesConfig is the block `resource_attributes`: what is said of who counted.
+type ResourceAttributesConfig struct {
+	HostName       ResourceAttributeConfig `mapstructure:"host.name"`
+	K8sClusterName ResourceAttributeConfig `mapstructure:"k8s.cluster.name"`
+	K8sClusterUID  ResourceAttributeConfig `mapstructure:"k8s.cluster.uid"`
+	K8sNodeName    ResourceAttributeConfig `mapstructure:"k8s.node.name"`
+
+	_ struct{}
+}
+
+// ResourceAttributeConfig switches one of them.
+type ResourceAttributeConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+
+	_ struct{}
+}
+
+// builder has what mdatagen's builder of resources wants to know.
+func (c *ResourceAttributesConfig) builder() *metadata.ResourceBuilder {
+	config := metadata.DefaultResourceAttributesConfig()
+	config.HostName.Enabled = c.HostName.Enabled
+	config.K8sClusterName.Enabled = c.K8sClusterName.Enabled
+	config.K8sClusterUID.Enabled = c.K8sClusterUID.Enabled
+	config.K8sNodeName.Enabled = c.K8sNodeName.Enabled
+	return metadata.NewResourceBuilder(config)
+}
+
 func createDefaultConfig() component.Config {
+	on := ResourceAttributeConfig{Enabled: true}
 	return &Config{
 		CollectionInterval: 15 * time.Second,
 		ErrorMode:          errorPropagate,
@@ -66,45 +100,48 @@ func createDefaultConfig() component.Config {
 		FlowLogs:           FlowLogsConfig{Enabled: true, ActiveTimeout: time.Minute, IdleTimeout: 30 * time.Second},
 		Metrics:            metadata.DefaultMetricsConfig(),
 		MaxSeries:          20000,
+		ResourceAttributes: ResourceAttributesConfig{HostName: on, K8sClusterName: on, K8sClusterUID: on, K8sNodeName: on},
 	}
 }
 
 // Validate checks what concerns more than one block; the blocks check themselves.
 func (c *Config) Validate() error {
-	var errs []error
-	if c.CollectionInterval < time.Second {
-		errs = append(errs, fmt.Errorf("collection_interval: must be at least 1s, is %s", c.CollectionInterval))
+	interval := check.Lasts("collection_interval", c.CollectionInterval, time.Second, 0)
+	if interval == nil && c.CollectionInterval < c.Capture.FlushInterval {
+		interval = fmt.Errorf("collection_interval: must not be shorter than capture::flush_interval (%s), is %s",
+			c.Capture.FlushInterval, c.CollectionInterval)
 	}
-	if c.CollectionInterval >= time.Second && c.CollectionInterval < c.Capture.FlushInterval {
-		errs = append(errs, fmt.Errorf("collection_interval: must not be shorter than capture::flush_interval (%s), is %s",
-			c.Capture.FlushInterval, c.CollectionInterval))
-	}
-	if c.ErrorMode != errorPropagate && c.ErrorMode != errorIgnore {
-		errs = append(errs, fmt.Errorf("error_mode: must be one of [%s %s], is %q", errorPropagate, errorIgnore, c.ErrorMode))
-	}
-	if c.Reporter != reporter.Once && c.Reporter != reporter.Both {
-		errs = append(errs, fmt.Errorf("reporter: must be one of [%s %s], is %q", reporter.Once, reporter.Both, c.Reporter))
-	}
-	if c.MaxSeries < 1 {
-		errs = append(errs, fmt.Errorf("max_series: must be at least 1, is %d", c.MaxSeries))
-	}
-	return errors.Join(append(errs, c.checkStrategies())...)
+	return check.All(
+		interval,
+		check.OneOf("error_mode", c.ErrorMode, errorPropagate, errorIgnore),
+		check.OneOf("reporter", c.Reporter, reporter.Once, reporter.Both),
+		check.InRange("max_series", c.MaxSeries, 1, maxSeriesLimit),
+		c.checkMetrics(),
+	)
 }
 
-// checkStrategies refuses what mdatagen's types offer and sums of flows cannot do.
-func (c *Config) checkStrategies() error {
-	var errs []error
-	for name, strategy := range map[string]string{
-		"network.flow.io":          c.Metrics.NetworkFlowIo.AggregationStrategy,
-		"ebpfnet.flow.packets":     c.Metrics.EbpfnetFlowPackets.AggregationStrategy,
-		"ebpfnet.flow.undelivered": c.Metrics.EbpfnetFlowUndelivered.AggregationStrategy,
-	} {
-		if strategy != metadata.AggregationStrategySum {
-			errs = append(errs, fmt.Errorf("metrics::%s::aggregation_strategy: must be %q, is %q",
-				name, metadata.AggregationStrategySum, strategy))
-		}
+// checkMetrics refuses what mdatagen's types offer and sums of flows cannot do.
+func (c *Config) checkMetrics() error {
+	m := &c.Metrics
+	return check.All(
+		checkMetric(c, "ebpfnet.flow.packets", m.EbpfnetFlowPackets.Enabled,
+			m.EbpfnetFlowPackets.AggregationStrategy, m.EbpfnetFlowPackets.EnabledAttributes),
+		checkMetric(c, "ebpfnet.flow.undelivered", false, // counted at one end only
+			m.EbpfnetFlowUndelivered.AggregationStrategy, m.EbpfnetFlowUndelivered.EnabledAttributes),
+		checkMetric(c, "network.flow.io", m.NetworkFlowIo.Enabled,
+			m.NetworkFlowIo.AggregationStrategy, m.NetworkFlowIo.EnabledAttributes),
+	)
+}
+
+func checkMetric[A ~string](c *Config, name string, twice bool, strategy string, attributes []A) error {
+	key := "metrics::" + name
+	errs := []error{check.OneOf(key+"::aggregation_strategy", strategy, metadata.AggregationStrategySum)}
+	const direction = "network.io.direction"
+	if twice && c.Reporter == reporter.Both && !slices.Contains(attributes, direction) {
+		errs = append(errs, fmt.Errorf("%s::attributes: with reporter both must have %s, else what both ends count is added up",
+			key, direction))
 	}
-	return errors.Join(errs...)
+	return check.All(errs...)
 }
 
 // Validate reports every wrong value at once.
@@ -113,5 +150,5 @@ func (c *FlowLogsConfig) Validate() error {
 	if _, err := filter.Parse(c.Filter); err != nil {
 		errs = append(errs, fmt.Errorf("filter: %w", err))
 	}
-	return errors.Join(errs...)
+	return check.All(errs...)
 }

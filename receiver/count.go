@@ -62,7 +62,7 @@ func attributesOf(c *flow.Connection, dir flow.Direction) aggregate.Attributes {
 		DSCP:       c.DSCP[dir],
 		Initiator:  initiatorOf(c.Initiator, dir),
 	}
-	if s := c.Service(); s != nil && dir == c.Initiator.Direction() {
+	if s := c.Service(dir); s != nil {
 		a.DstService = s.Service
 	}
 	if i := c.Interface[dir]; i != nil {
@@ -99,22 +99,9 @@ func (d *data) lost(c *conn, dir flow.Direction, packets uint64) {
 // connections: it is in the series, and in no event.
 func (d *data) countUntracked(r *flow.Record) {
 	d.telemetry.records.aggregated++
-	c := flow.Connection{Key: r.Key, Start: r.Start, Claim: r.Claim}
-	if r.SYN != 0 || r.SYNACK != 0 {
-		c.Initiator = flow.Initiator(r.SYNDir) + flow.InitiatorA
-	}
-	c.Ends[0], _ = d.resolver.Resolve(r.Key.A, r.Start, seenBehind(r, r.Key.A))
-	c.Ends[1], _ = d.resolver.Resolve(r.Key.B, r.Start, seenBehind(r, r.Key.B))
-	for _, dir := range []flow.Direction{flow.AtoB, flow.BtoA} {
-		counts := reporter.CountsOf(&r.Dir[dir])
-		v := reporter.Decide(d.config.Reporter, c.Src(dir), c.Dst(dir), c.Claim == flow.Forwarded)
-		var rows aggregate.Rows
-		if d.config.Reporter == reporter.Both {
-			d.add(&c, dir, &rows, counts[v.Send], v, aggregate.Transmit)
-			rows = aggregate.Rows{}
-			d.add(&c, dir, &rows, counts[v.Receive], v, aggregate.Receive)
-			continue
-		}
-		d.add(&c, dir, &rows, counts[v.Send], v, aggregate.NoDirection)
-	}
+	c, swapped := d.table.Spare(r, d.now)
+	d.see(c, r, swapped)
+	d.resolve(c, true)
+	counts := countsOf(r, swapped)
+	d.count(c, &counts)
 }

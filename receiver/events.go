@@ -29,11 +29,11 @@ func (e *events) flow(c *flow.Connection, ended bool, now flow.Nanos) {
 	}
 	e.current.Flow(c, ended, now)
 	if e.current.Len() >= eventsInMessage {
-		e.flush(now)
+		e.flush()
 	}
 }
 
-func (e *events) flush(flow.Nanos) {
+func (e *events) flush() {
 	if e.current == nil {
 		return
 	}
@@ -43,29 +43,57 @@ func (e *events) flush(flow.Nanos) {
 
 // ended is told by the table that a connection is over, or is part of another.
 func (d *data) ended(c, into *conn, swapped bool) {
+	if into != nil {
+		d.absorb(c, into, swapped)
+		return
+	}
 	if _, waits := d.waiting[c]; waits || !c.Resolved() {
 		d.resolve(c, true)
 	}
-	if into == nil {
-		d.log(c, !d.closing)
-		return
-	}
+	d.log(c, !d.closing)
+}
+
+// absorb gives what was seen of a part, and is in no series and no event yet, to the connection.
+func (d *data) absorb(part, into *conn, swapped bool) {
+	var counts [2]reporter.Counts
 	for _, dir := range []flow.Direction{flow.AtoB, flow.BtoA} {
-		into.Unlogged[track.Of(dir, swapped)].Add(c.Unlogged[dir])
+		to := track.Of(dir, swapped)
+		if seen := part.Unlogged[dir]; seen.Packets > into.Unlogged[to].Packets {
+			into.Unlogged[to] = seen // of the same packets, at another hook
+		}
+		if into.Interface[to] == nil {
+			into.Interface[to] = part.Interface[dir]
+		}
+		if part.User.held != nil {
+			counts[to] = part.User.held[dir]
+		}
+	}
+	into.User.logged = into.User.logged || part.User.logged
+	delete(d.waiting, part)
+	switch {
+	case part.User.held == nil:
+	case into.Resolved():
+		d.count(into, &counts)
+	default:
+		d.hold(into, &counts)
 	}
 }
 
 // active is told that an event about a connection that goes on is due.
 func (d *data) active(c *conn) {
+	if c.User.provisional && c.Resolved() {
+		d.resolve(c, true) // the cluster may know more by now
+	}
 	if c.Resolved() {
 		d.log(c, false)
 	}
 }
 
-// log makes an event of what was not in one yet.
+// log makes an event of what was not in one yet. That a connection ended is told
+// even if nothing was seen since the last one.
 func (d *data) log(c *conn, ended bool) {
 	nothing := c.Unlogged[0].Packets == 0 && c.Unlogged[1].Packets == 0
-	if !d.events.enabled || nothing || !reporter.Logs(&c.Connection) {
+	if !d.events.enabled || nothing && !(ended && c.User.logged) || !reporter.Logs(&c.Connection) {
 		return
 	}
 	passes, err := d.filter.Passes(&c.Connection, ended)
@@ -76,6 +104,7 @@ func (d *data) log(c *conn, ended bool) {
 	}
 	if passes {
 		d.events.flow(&c.Connection, ended, d.now)
+		c.User.logged = true
 	}
 	c.Unlogged = [2]flow.Count{}
 }

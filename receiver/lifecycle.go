@@ -18,9 +18,12 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ebpfnet/ebpfnetreceiver/internal/aggregate"
+	"github.com/ebpfnet/ebpfnetreceiver/internal/capture"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/emit"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/kube"
 )
+
+var errStopped = errors.New("ebpfnet: was shut down and cannot start again")
 
 // netReceiver is one instance, in one or two pipelines.
 type netReceiver struct {
@@ -37,10 +40,11 @@ type netReceiver struct {
 	startErr error
 	stopped  bool
 
-	hostsMu sync.Mutex // status is reported while it starts or stops, too
-	hosts   []component.Host
+	hosts hosts
+	netNS string // path of the network namespace to capture; empty but in tests
 
 	cluster *kube.Watcher
+	capture *capture.Capture
 	data    *data
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
@@ -67,9 +71,10 @@ func (r *netReceiver) sendLogsTo(next consumer.Logs) {
 func (r *netReceiver) Start(_ context.Context, host component.Host) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.hostsMu.Lock()
-	r.hosts = append(r.hosts, host)
-	r.hostsMu.Unlock()
+	if r.stopped {
+		return errStopped
+	}
+	r.hosts.add(host)
 	if r.started {
 		return r.startErr
 	}
@@ -81,7 +86,7 @@ func (r *netReceiver) Start(_ context.Context, host component.Host) error {
 	err = fmt.Errorf("ebpfnet: %w", err)
 	if r.config.ErrorMode == errorIgnore {
 		r.logger.Error("no network data: the receiver could not start", zap.Error(err))
-		componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
+		r.hosts.report(componentstatus.NewPermanentErrorEvent(err))
 		return nil
 	}
 	r.startErr = err
@@ -101,7 +106,7 @@ func (r *netReceiver) start() (err error) {
 	if r.data, err = r.open(); err != nil {
 		return err
 	}
-	if err = r.telemetry.register(r.data.capture, r.cluster); err != nil {
+	if err = r.telemetry.register(r.capture, r.cluster); err != nil {
 		return errors.Join(err, r.data.close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -127,7 +132,7 @@ func (r *netReceiver) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-flush.C:
-		case <-r.data.capture.Wake():
+		case <-r.capture.Wake():
 			r.telemetry.wokenEarly()
 			flush.Reset(r.config.Capture.FlushInterval)
 		case <-collect.C:
@@ -150,6 +155,11 @@ func (r *netReceiver) drain() {
 func (r *netReceiver) collect() {
 	d := r.data
 	d.telemetry.collected(d.aggregator, d.table.Len())
+	_, _, failures := r.capture.Attached()
+	d.telemetry.attachFailed(failures)
+	if d.pods != nil {
+		d.telemetry.unobserved.set(d.pods.unobserved(r.cluster.LocalPods()))
+	}
 	if r.metrics == nil {
 		return
 	}
@@ -178,6 +188,8 @@ func (r *netReceiver) Shutdown(ctx context.Context) error {
 	if r.cancel != nil {
 		r.cancel()
 		r.done.Wait()
+		r.metrics.finish(ctx)
+		r.logs.finish(ctx)
 		err = r.data.close()
 		r.collect()
 		r.data = nil
@@ -193,18 +205,4 @@ func (r *netReceiver) release() {
 		r.cluster = nil
 	}
 	r.telemetry.shutdown()
-}
-
-// reportStatus tells all pipelines of a change.
-func (r *netReceiver) reportStatus(err error) {
-	event := componentstatus.NewEvent(componentstatus.StatusOK)
-	if err != nil {
-		event = componentstatus.NewRecoverableErrorEvent(err)
-	}
-	r.hostsMu.Lock()
-	hosts := r.hosts
-	r.hostsMu.Unlock()
-	for _, host := range hosts {
-		componentstatus.ReportStatus(host, event)
-	}
 }

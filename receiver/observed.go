@@ -12,9 +12,22 @@ import (
 	"github.com/ebpfnet/ebpfnetreceiver/internal/kube"
 )
 
+// observable is what the capture tells at any time.
+type observable interface {
+	MemoryBytes() (uint64, error)
+	Attached() (hooks map[capture.AttachedKey]int, failed map[string]int, failures map[string]uint64)
+	Features() []capture.Feature
+}
+
+// objects is what the cluster tells at any time.
+type objects interface {
+	Enabled() bool
+	Objects() kube.Objects
+}
+
 // register observes what has a value at any time. The callbacks run in the
 // goroutine of whoever reads the collector's own metrics.
-func (t *telemetry) register(c *capture.Capture, w *kube.Watcher) error {
+func (t *telemetry) register(c observable, w objects) error {
 	b := t.builder
 	simple := func(value func() int64) metric.Int64Callback {
 		return func(_ context.Context, o metric.Int64Observer) error {
@@ -36,7 +49,7 @@ func (t *telemetry) register(c *capture.Capture, w *kube.Watcher) error {
 		b.RegisterReceiverEbpfnetInterfacesFailedCallback(observeFailed(c)),
 		b.RegisterReceiverEbpfnetFeaturesCallback(observeFeatures(c)),
 		b.RegisterReceiverEbpfnetKubernetesObjectsCallback(observeObjects(w)),
-		b.RegisterReceiverEbpfnetPodsUnobservedCallback(simple(t.unobserved.Load)),
+		b.RegisterReceiverEbpfnetPodsUnobservedCallback(t.unobserved.observe),
 	} {
 		if err != nil {
 			return err
@@ -45,7 +58,7 @@ func (t *telemetry) register(c *capture.Capture, w *kube.Watcher) error {
 	return nil
 }
 
-func observeInterfaces(c *capture.Capture) metric.Int64Callback {
+func observeInterfaces(c observable) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
 		hooks, _, _ := c.Attached()
 		for key, n := range hooks {
@@ -62,7 +75,7 @@ func observeInterfaces(c *capture.Capture) metric.Int64Callback {
 	}
 }
 
-func observeFailed(c *capture.Capture) metric.Int64Callback {
+func observeFailed(c observable) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
 		_, failed, _ := c.Attached()
 		for reason, n := range failed {
@@ -72,7 +85,7 @@ func observeFailed(c *capture.Capture) metric.Int64Callback {
 	}
 }
 
-func observeFeatures(c *capture.Capture) metric.Int64Callback {
+func observeFeatures(c observable) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
 		for _, f := range c.Features() {
 			with := []attribute.KeyValue{attribute.String("feature", f.Name), attribute.String("state", "loaded")}
@@ -86,15 +99,15 @@ func observeFeatures(c *capture.Capture) metric.Int64Callback {
 	}
 }
 
-func observeObjects(w *kube.Watcher) metric.Int64Callback {
+func observeObjects(w objects) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
 		if !w.Enabled() {
 			return nil
 		}
-		objects := w.Objects()
+		known := w.Objects()
 		for kind, n := range map[string]int{
-			"pod": objects.Pods, "ended_pod": objects.Ended, "node": objects.Nodes, "owner": objects.Owners,
-			"service": objects.Services, "endpoint_slice": objects.EndpointSlices,
+			"pod": known.Pods, "ended_pod": known.Ended, "node": known.Nodes, "owner": known.Owners,
+			"service": known.Services, "endpoint_slice": known.EndpointSlices,
 		} {
 			o.Observe(int64(n), metric.WithAttributes(attribute.String("kind", kind)))
 		}

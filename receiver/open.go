@@ -3,9 +3,9 @@
 package receiver
 
 import (
+	"errors"
 	"os"
 	"runtime/debug"
-	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap"
@@ -17,20 +17,28 @@ import (
 	"github.com/ebpfnet/ebpfnetreceiver/internal/filter"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/kube"
-	"github.com/ebpfnet/ebpfnetreceiver/internal/metadata"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/track"
 )
 
 // open captures this host and joins the stages.
 func (r *netReceiver) open() (*data, error) {
-	captured, err := capture.New(r.config.Capture, capture.Options{Logger: r.logger})
+	captured, err := capture.New(r.config.Capture, capture.Options{NetNS: r.netNS, Logger: r.logger})
 	if err != nil {
 		return nil, err
 	}
+	r.capture = captured
 	r.logFeatures(captured.Features())
-	d, err := join(r.config, captured, clusterOf(r.cluster, captured), r.nodeName(), r.telemetry, r.logger)
+	clock := newWallClock(captured.Now)
+	d, err := join(r.config, captured, clusterOf(r.cluster, clock), r.nodeName(), r.telemetry, r.logger)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, captured.Close(func(*flow.Record) {}, func(capture.Report) {}))
+	}
+	d.clock = clock
+	if r.metrics == nil {
+		d.aggregator = aggregate.New(aggregate.Config{}, d.now) // nobody would ever collect
+	}
+	if r.cluster.Enabled() {
+		d.pods = newPodWatch()
 	}
 	d.events.enabled = r.config.FlowLogs.Enabled && r.logs != nil
 	d.events.scope = r.scope
@@ -38,8 +46,14 @@ func (r *netReceiver) open() (*data, error) {
 	return d, nil
 }
 
+// source is a kernel that knows the node's addresses, too.
+type source interface {
+	kernel
+	endpoint.Node
+}
+
 // join makes the stages and puts them in a row.
-func join(config *Config, captured *capture.Capture, cluster endpoint.Cluster, node string, t *telemetry,
+func join(config *Config, captured source, cluster endpoint.Cluster, node string, t *telemetry,
 	logger *zap.Logger) (*data, error) {
 	expression, err := filter.Parse(config.FlowLogs.Filter)
 	if err != nil {
@@ -49,6 +63,7 @@ func join(config *Config, captured *capture.Capture, cluster endpoint.Cluster, n
 	d := &data{
 		config:     config,
 		capture:    captured,
+		clock:      newWallClock(captured.Now),
 		resolver:   endpoint.New(config.CIDRs, cluster, captured, node),
 		aggregator: aggregate.New(seriesConfig(config), now),
 		filter:     expression,
@@ -62,7 +77,7 @@ func join(config *Config, captured *capture.Capture, cluster endpoint.Cluster, n
 		ActiveTimeout: config.FlowLogs.ActiveTimeout,
 		IdleTimeout:   config.FlowLogs.IdleTimeout,
 		Capacity:      config.Capture.MaxConnections,
-	}, now, d.translate, d.ended)
+	}, now, track.Told[progress]{First: d.translate, Ended: d.ended, Lost: d.lost})
 	return d, nil
 }
 
@@ -100,7 +115,7 @@ func (r *netReceiver) nodeName() string { return r.cluster.Node().NodeName }
 
 // scope is the head of every message.
 func (r *netReceiver) scope() emit.Scope {
-	resource := metadata.NewResourceBuilder(metadata.DefaultResourceAttributesConfig())
+	resource := r.config.ResourceAttributes.builder()
 	if host, err := os.Hostname(); err == nil {
 		resource.SetHostName(host)
 	}
@@ -117,7 +132,7 @@ func (r *netReceiver) scope() emit.Scope {
 	return emit.Scope{
 		Resource: resource.Emit(),
 		Version:  version(),
-		Skew:     skewOf(r.data.capture),
+		Skew:     r.data.clock.skew,
 	}
 }
 
@@ -140,33 +155,28 @@ func version() string {
 }
 
 // clusterOf adapts the watcher to what the resolver asks.
-func clusterOf(w *kube.Watcher, c *capture.Capture) endpoint.Cluster {
+func clusterOf(w *kube.Watcher, clock *wallClock) endpoint.Cluster {
 	if !w.Enabled() {
 		return nil
 	}
-	return cluster{w, c}
+	return cluster{w, clock}
 }
 
 type cluster struct {
 	*kube.Watcher
-	capture *capture.Capture
+	clock *wallClock
 }
 
 // Lookup asks on the cluster's clock, which is the time of day.
 func (c cluster) Lookup(a flow.Addr, at flow.Nanos) (*flow.Endpoint, bool) {
-	e, found := c.Watcher.Lookup(a, at+flow.Nanos(skewOf(c.capture)))
+	e, found := c.Watcher.Lookup(a, at+flow.Nanos(c.clock.skew))
 	return e, found == kube.Pending
-}
-
-// skewOf is what added to the data path's clock gives the time of day.
-func skewOf(c *capture.Capture) time.Duration {
-	return time.Duration(time.Now().UnixNano() - int64(c.Now()))
 }
 
 // clusterEvents are what the watcher tells us.
 func (r *netReceiver) clusterEvents() kube.Events {
 	return kube.Events{
-		Status: r.reportStatus,
+		Status: r.hosts.health,
 		Lag:    r.telemetry.clusterLag,
 	}
 }

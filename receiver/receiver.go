@@ -14,6 +14,14 @@ import (
 	"github.com/ebpfnet/ebpfnetreceiver/internal/track"
 )
 
+// kernel is what the goroutine of the data asks of the capture.
+type kernel interface {
+	Now() flow.Nanos
+	Drain(f func(*flow.Record)) (capture.Report, error)
+	Close(f func(*flow.Record), done func(capture.Report)) error
+	Translation(t flow.Tuple) (*flow.Translation, error)
+}
+
 // conn is a connection with what this package keeps about it.
 type conn = track.Conn[progress]
 
@@ -27,19 +35,25 @@ type progress struct {
 	backend  bool               // so was the backend
 	nat      *flow.Translation  // that the verdicts take into account
 	claim    flow.Claim         // likewise
+	began    flow.Initiator     // likewise
+
+	provisional bool // the cluster did not know all when the ends were resolved
+	logged      bool // there was an event about it
 }
 
 // data is the path from the kernel to the series and events of this node. All
 // of it is for one goroutine.
 type data struct {
 	config     *Config
-	capture    *capture.Capture
+	capture    kernel
+	clock      *wallClock
 	table      *track.Table[progress]
 	resolver   *endpoint.Resolver
 	aggregator *aggregate.Aggregator
 	filter     *filter.Filter
 	events     *events
 	telemetry  *telemetry
+	pods       *podWatch // nil without Kubernetes
 	logger     *zap.Logger
 
 	waiting   map[*conn]flow.Nanos // for their ends to become known, until then
@@ -61,14 +75,26 @@ func (d *data) drain() error {
 
 func (d *data) begin() {
 	d.now = d.capture.Now()
+	d.clock.look()
 	d.questions = questionsPerDrain
 }
 
 func (d *data) finish(report capture.Report) {
+	d.doubt(report)
 	d.retryWaiting()
-	d.table.Settle(d.lost)
+	d.table.Settle()
 	d.table.Expire(d.now, d.active)
-	d.events.flush(d.now)
+	d.events.flush()
+}
+
+// doubt tells the table where packets found no entry: what was delivered there may
+// seem to be missing.
+func (d *data) doubt(report capture.Report) {
+	for i := range report.Hooks {
+		if h := &report.Hooks[i]; h.Overflow.Packets > 0 && h.Interface.Role == flow.PodSide {
+			d.table.Doubt(h.Interface, d.now)
+		}
+	}
 }
 
 // record takes one connection's counts of one generation through the stages.
@@ -80,10 +106,7 @@ func (d *data) record(r *flow.Record) {
 	}
 	d.telemetry.records.followed++
 	d.look(c, r, swapped)
-	var counts [2]reporter.Counts
-	for _, dir := range []flow.Direction{flow.AtoB, flow.BtoA} {
-		counts[track.Of(dir, swapped)] = reporter.CountsOf(&r.Dir[dir])
-	}
+	counts := countsOf(r, swapped)
 	if !c.Resolved() {
 		d.hold(c, &counts)
 		return
@@ -91,15 +114,26 @@ func (d *data) record(r *flow.Record) {
 	d.count(c, &counts)
 }
 
+// countsOf are a record's counts by the connection's direction.
+func countsOf(r *flow.Record, swapped bool) (counts [2]reporter.Counts) {
+	for _, dir := range []flow.Direction{flow.AtoB, flow.BtoA} {
+		counts[track.Of(dir, swapped)] = reporter.CountsOf(&r.Dir[dir])
+	}
+	return counts
+}
+
 // close takes the last packets through the stages and ends everything.
 func (d *data) close() error {
 	d.closing = true
 	d.begin()
-	err := d.capture.Close(d.record, func(report capture.Report) { d.telemetry.drained(report) })
+	err := d.capture.Close(d.record, func(report capture.Report) {
+		d.doubt(report)
+		d.telemetry.drained(report)
+	})
 	d.now = d.capture.Now()
 	d.giveUpWaiting()
-	d.table.SettleAll(d.lost)
+	d.table.SettleAll()
 	d.table.Close()
-	d.events.flush(d.now)
+	d.events.flush()
 	return err
 }

@@ -38,14 +38,14 @@ func BenchmarkResidentMemory(b *testing.B) {
 	for b.Loop() {
 		debug.FreeOSMemory()
 		before := resident(b)
-		d, stop := joinAll(b, node, s)
-		_, err := d.capture.Current().Flows4.BatchUpdate(keys[:connections/2], values[:connections/2], nil)
+		d, captured, stop := joinAll(b, node, s)
+		_, err := captured.Current().Flows4.BatchUpdate(keys[:connections/2], values[:connections/2], nil)
 		require.NoError(b, err)
 		require.NoError(b, d.drain())
 		largest := 0.0
 		for range 20 { // generations, half of the connections in each
 			for _, part := range [][2]int{{0, connections / 2}, {connections / 2, connections}} {
-				_, err := d.capture.Current().Flows4.BatchUpdate(keys[part[0]:part[1]], values[part[0]:part[1]], nil)
+				_, err := captured.Current().Flows4.BatchUpdate(keys[part[0]:part[1]], values[part[0]:part[1]], nil)
 				require.NoError(b, err)
 				require.NoError(b, d.drain())
 			}
@@ -71,7 +71,7 @@ func resident(b *testing.B) float64 {
 }
 
 // joinAll makes the stages of a receiver with Kubernetes, which are ready to drain.
-func joinAll(b *testing.B, node *nettest.Node, s *apiservertest.Server) (*data, func()) {
+func joinAll(b *testing.B, node *nettest.Node, s *apiservertest.Server) (*data, *capture.Capture, func()) {
 	config := createDefaultConfig().(*Config)
 	k := &config.Kubernetes
 	k.Mode, k.AuthType, k.Kubeconfig, k.NodeName = kube.ModeRequire, kube.AuthKubeConfig, s.Kubeconfig(b, apiservertest.Admin, s.URL()), "n1"
@@ -83,9 +83,9 @@ func joinAll(b *testing.B, node *nettest.Node, s *apiservertest.Server) (*data, 
 	require.NoError(b, err)
 	t, err := newTelemetry(receivertest.NewNopSettings(metadata.Type))
 	require.NoError(b, err)
-	d, err := join(config, captured, clusterOf(watcher, captured), "n1", t, zap.NewNop())
+	d, err := join(config, captured, clusterOf(watcher, newWallClock(captured.Now)), "n1", t, zap.NewNop())
 	require.NoError(b, err)
-	return d, func() {
+	return d, captured, func() {
 		require.NoError(b, d.close())
 		watcher.Shutdown()
 	}

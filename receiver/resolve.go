@@ -26,7 +26,8 @@ type held [2]reporter.Counts
 // translate asks conntrack by netlink about a connection that is new, where the
 // programs could not and a translation is likely: packets were handed to a pod
 // that the sender's veth did not see under that name, or carry the node's address
-// without a socket. Once is enough: what passed a hook is in conntrack by now.
+// without a socket; and about what may have begun before the capture. Once is enough: what
+// passed a hook is in conntrack by now.
 func (d *data) translate(r *flow.Record) {
 	if r.NAT != nil || r.Conntrack != flow.UnknownInitiator || d.questions == 0 {
 		return
@@ -36,7 +37,10 @@ func (d *data) translate(r *flow.Record) {
 	}
 	tuple, likely := suspect(r)
 	if !likely {
-		return
+		if !beganBefore(r, flow.Nanos(d.config.FlowLogs.IdleTimeout)) {
+			return
+		}
+		tuple = r.Key.Tuple(r.First)
 	}
 	d.questions--
 	found, err := d.capture.Translation(tuple)
@@ -52,8 +56,7 @@ func (d *data) translate(r *flow.Record) {
 	if found.Translated() {
 		r.NAT = found
 	}
-	_, original := found.Original.Key()
-	if key, _ := found.Original.Key(); key == r.Key {
+	if key, original := found.Original.Key(); key == r.Key {
 		r.Conntrack = flow.Initiator(original) + flow.InitiatorA
 	}
 }
@@ -74,27 +77,49 @@ func suspect(r *flow.Record) (t flow.Tuple, likely bool) {
 	return t, false
 }
 
+// beganBefore tells whether a record may be of a connection that is older than the
+// capture: TCP without a handshake, or the rest in the time in which a pause ends nothing.
+func beganBefore(r *flow.Record, pause flow.Nanos) bool {
+	if r.SYN != 0 || r.SYNACK != 0 {
+		return false
+	}
+	at := seenAt(&r.Dir[r.First])
+	return at != nil && at.Began != 0 && (r.Key.Proto == flow.TCP || r.Start-pause < at.Began)
+}
+
 // look updates what a record shows about the ends, and resolves them when that
 // changed or was not done yet.
 func (d *data) look(c *conn, r *flow.Record, swapped bool) {
+	if changed := d.see(c, r, swapped); changed || !c.Resolved() {
+		d.resolve(c, false)
+	}
+}
+
+// see keeps what a record shows about the ends, and tells whether there is anything new.
+func (d *data) see(c *conn, r *flow.Record, swapped bool) (changed bool) {
 	p := &c.User
 	for _, dir := range []flow.Direction{flow.AtoB, flow.BtoA} {
 		if at := &c.Interface[track.Of(dir, swapped)]; *at == nil {
 			*at = seenAt(&r.Dir[dir])
 		}
 	}
-	changed := c.NAT != p.nat || c.Claim != p.claim
-	for end := range p.behind {
-		if !p.behind[end] && endBehind(c, r, end) {
+	changed = c.NAT != p.nat || c.Claim != p.claim || c.Initiator != p.began
+	for end, a := range [2]*flow.Addr{&c.Key.A, &c.Key.B} {
+		if p.behind[end] {
+			continue
+		}
+		if at := endBehind(c, r, end); at != nil {
 			p.behind[end], changed = true, true
+			d.pods.saw(*a, at)
 		}
 	}
-	if c.NAT != nil && !p.backend && seenBehind(r, c.NAT.Reply.Src) {
-		p.backend, changed = true, true
+	if c.NAT != nil && !p.backend {
+		if at := seenBehind(r, c.NAT.Reply.Src); at != nil {
+			p.backend, changed = true, true
+			d.pods.saw(c.NAT.Reply.Src, at)
+		}
 	}
-	if changed || !c.Resolved() {
-		d.resolve(c, false)
-	}
+	return changed
 }
 
 // seenAt is where a direction was seen, at its source's side if it was.
@@ -105,28 +130,41 @@ func seenAt(c *flow.Counts) *flow.Interface {
 	return c.DeliveredIf
 }
 
-// endBehind tells whether a record shows an end at a pod's veth of this node: 0 for
-// A, who sends in AtoB, 1 for B.
-func endBehind(c *conn, r *flow.Record, end int) bool {
+// endBehind is the pod's veth of this node at which a record shows an end: 0 for
+// A, who sends in AtoB, 1 for B; nil if it does not.
+func endBehind(c *conn, r *flow.Record, end int) *flow.Interface {
 	if c.NAT != nil {
 		return seenBehind(r, [2]flow.Addr{c.Key.A, c.Key.B}[end])
 	}
-	sends, receives := r.Dir[end].SentIf, r.Dir[1-end].DeliveredIf
-	return sends != nil && sends.Role == flow.PodSide || receives != nil && receives.Role == flow.PodSide
+	return podSide(r.Dir[end].SentIf, r.Dir[1-end].DeliveredIf)
 }
 
-// seenBehind tells whether a record shows an address at a pod's veth of this node.
-func seenBehind(r *flow.Record, a flow.Addr) bool {
+// seenBehind is the pod's veth of this node at which a record shows an address.
+func seenBehind(r *flow.Record, a flow.Addr) *flow.Interface {
 	for _, dir := range []flow.Direction{flow.AtoB, flow.BtoA} {
 		t, c := r.Key.Tuple(dir), &r.Dir[dir]
-		if t.Src == a && c.SentIf != nil && c.SentIf.Role == flow.PodSide {
-			return true
+		var sends, receives *flow.Interface
+		if t.Src == a {
+			sends = c.SentIf
 		}
-		if t.Dst == a && c.DeliveredIf != nil && c.DeliveredIf.Role == flow.PodSide {
-			return true
+		if t.Dst == a {
+			receives = c.DeliveredIf
+		}
+		if at := podSide(sends, receives); at != nil {
+			return at
 		}
 	}
-	return false
+	return nil
+}
+
+// podSide is the first of the interfaces that is a pod's.
+func podSide(interfaces ...*flow.Interface) *flow.Interface {
+	for _, i := range interfaces {
+		if i != nil && i.Role == flow.PodSide {
+			return i
+		}
+	}
+	return nil
 }
 
 // resolve finds out who stands behind the addresses. If the cluster may know more soon, it
@@ -145,6 +183,7 @@ func (d *data) resolve(c *conn, final bool) {
 		}
 		return
 	}
+	p.provisional = waitA || waitB || waitBackend
 	c.Ends = [2]*flow.Endpoint{a, b}
 	c.Backend = backend
 	d.decide(c)
@@ -159,11 +198,10 @@ func (d *data) resolve(c *conn, final bool) {
 // decide asks the reporter, and forgets the series that were found before.
 func (d *data) decide(c *conn) {
 	p := &c.User
-	p.nat, p.claim = c.NAT, c.Claim
-	nameless := c.Claim == flow.Forwarded && c.NAT == nil
+	p.nat, p.claim, p.began = c.NAT, c.Claim, c.Initiator
 	for dir := range p.verdicts {
 		l := flow.Direction(dir)
-		p.verdicts[dir] = reporter.Decide(d.config.Reporter, c.Src(l), c.Dst(l), nameless)
+		p.verdicts[dir] = reporter.Decide(d.config.Reporter, c.Src(l), c.Dst(l), c.Nameless())
 		p.rows[dir] = [len(p.rows[dir])]*series{}
 	}
 	p.received = nil

@@ -4,7 +4,7 @@ package receiver
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -29,6 +29,9 @@ const (
 	lastBackoff  = 5 * time.Second
 )
 
+// grace is how long a consumer may take to notice that its context is over.
+const grace = time.Second
+
 // Why items did not reach the consumer.
 const (
 	dropQueueFull = "queue_full"
@@ -43,9 +46,10 @@ type sender[T any] struct {
 	consume func(context.Context, T) error
 	items   func(T) int
 	dropped func(items int, reason string)
-	oldest  bool // when the queue is full, the oldest goes; else the newest
+	oldest  bool // a newer message stands for all before it: when the queue is full, the oldest goes; else the newest
 
 	queue  chan T
+	until  context.Context // set at shutdown: whoever sends waits for room that long
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -94,13 +98,17 @@ func (s *sender[T]) start() {
 	})
 }
 
-// send never blocks. Only one goroutine sends.
+// send never blocks before the shutdown. Only one goroutine sends.
 func (s *sender[T]) send(message T) {
 	for {
 		select {
 		case s.queue <- message:
 			return
 		default:
+		}
+		if s.until != nil {
+			s.sendWaiting(message)
+			return
 		}
 		if !s.oldest {
 			s.dropped(s.items(message), dropQueueFull)
@@ -114,22 +122,30 @@ func (s *sender[T]) send(message T) {
 	}
 }
 
-// deliver offers a message until it is taken, refused for good, or refused too often.
+func (s *sender[T]) sendWaiting(message T) {
+	select {
+	case s.queue <- message:
+	case <-s.until.Done():
+		s.dropped(s.items(message), dropShutdown)
+	}
+}
+
+// deliver offers a message until it is taken, refused for good, refused too often, or
+// superseded.
 func (s *sender[T]) deliver(message T) {
 	n := s.items(message) // the consumer may take the message apart
 	backoff := firstBackoff
-	for attempt := 1; ; attempt++ {
+	for attempt := 1; s.ctx.Err() == nil; attempt++ {
 		err := s.consume(s.ctx, message)
 		switch {
 		case err == nil:
 			return
 		case s.ctx.Err() != nil:
-			s.dropped(n, dropShutdown)
-			return
+			continue
 		case consumererror.IsPermanent(err):
 			s.dropped(n, dropPermanent)
 			return
-		case s.oldest, attempt == attempts:
+		case attempt == attempts, s.oldest && len(s.queue) > 0:
 			s.dropped(n, dropRefused)
 			return
 		}
@@ -139,9 +155,18 @@ func (s *sender[T]) deliver(message T) {
 		}
 		backoff = min(2*backoff, lastBackoff)
 	}
+	s.dropped(n, dropShutdown)
 }
 
-// stop waits until all is delivered, or the context ends. Nothing may be sent any more.
+// finish lets send wait for room from now on, as long as the context lives.
+func (s *sender[T]) finish(ctx context.Context) {
+	if s != nil {
+		s.until = ctx
+	}
+}
+
+// stop waits until all is delivered, or the context ends. Nothing may be sent any
+// more. A consumer that does not care for its context is left behind.
 func (s *sender[T]) stop(ctx context.Context) error {
 	if s == nil {
 		return nil
@@ -157,8 +182,14 @@ func (s *sender[T]) stop(ctx context.Context) error {
 	case <-finished:
 		return nil
 	case <-ctx.Done():
-		s.cancel()
-		<-finished
-		return errors.Join(errors.New("not all data was delivered at shutdown"), ctx.Err())
 	}
+	s.cancel()
+	for message := range s.queue {
+		s.dropped(s.items(message), dropShutdown)
+	}
+	select {
+	case <-finished:
+	case <-time.After(grace):
+	}
+	return fmt.Errorf("not all data was delivered at shutdown: %w", ctx.Err())
 }

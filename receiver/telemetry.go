@@ -36,7 +36,23 @@ type telemetry struct {
 
 	connections atomic.Int64
 	series      atomic.Int64
-	unobserved  atomic.Int64
+	unobserved  byReason
+}
+
+// byReason are values of a gauge with the attribute reason.
+type byReason struct {
+	values atomic.Pointer[map[string]int64]
+}
+
+func (b *byReason) set(values map[string]int64) { b.values.Store(&values) }
+
+func (b *byReason) observe(_ context.Context, o metric.Int64Observer) error {
+	if values := b.values.Load(); values != nil {
+		for reason, n := range *values {
+			o.Observe(n, metric.WithAttributes(attribute.String("reason", reason)))
+		}
+	}
+	return nil
 }
 
 func newTelemetry(settings receiver.Settings) (*telemetry, error) {
@@ -124,6 +140,17 @@ func (t *telemetry) collected(a *aggregate.Aggregator, connections int) {
 	t.overflow = a.Overflows()
 	t.connections.Store(int64(connections))
 	t.series.Store(int64(a.Len()))
+}
+
+// attachFailed is told how many attempts to attach failed ever, by reason.
+func (t *telemetry) attachFailed(failures map[string]uint64) {
+	for reason, n := range failures {
+		if more := n - t.attempts[reason]; more > 0 {
+			t.builder.ReceiverEbpfnetAttachFailures.Add(context.Background(), int64(more),
+				metric.WithAttributes(attribute.String("reason", reason)))
+			t.attempts[reason] = n
+		}
+	}
 }
 
 func (t *telemetry) wokenEarly() { t.builder.ReceiverEbpfnetEarlySwaps.Add(context.Background(), 1) }

@@ -28,6 +28,7 @@ type group struct {
 	src, dst  *identities
 	series    map[Key]*Series
 	overflow  *Series
+	outside   Series // takes what is no part of the sum where the selection cannot show that
 }
 
 // MaxGroups is how many different selections there can be.
@@ -44,12 +45,13 @@ type Aggregator struct {
 	count     int // series of all metrics together
 	overflows uint64
 	collected flow.Nanos // last collection, or the start
+	begin     flow.Nanos // of series that are new since then
 	swept     flow.Nanos
 }
 
 // New makes an aggregator without series.
 func New(config Config, now flow.Nanos) *Aggregator {
-	a := &Aggregator{config: config, collected: now, swept: now}
+	a := &Aggregator{config: config, collected: now, begin: now, swept: now}
 	bySelection := map[Selection]*group{}
 	for m, c := range config.Metrics {
 		if !c.Enabled {
@@ -78,10 +80,12 @@ func (a *Aggregator) Len() int { return a.count }
 // Overflows is how often something was added to an overflow series, ever.
 func (a *Aggregator) Overflows() uint64 { return a.overflows }
 
-// Valid tells whether rows that were found before can still be added to.
+// Valid tells whether rows that were found before can still be added to. Those of the
+// overflow are to be found again as soon as there is room.
 func (a *Aggregator) Valid(r *Rows) bool {
-	for i := range a.groups {
-		if r[i] == nil || r[i].dead {
+	for i, g := range a.groups {
+		s := r[i]
+		if s == nil || s.dead || s.overflow && a.hasRoom(g) {
 			return false
 		}
 	}
@@ -91,6 +95,10 @@ func (a *Aggregator) Valid(r *Rows) bool {
 // Find returns the series for the attributes, new ones if there is room.
 func (a *Aggregator) Find(attributes *Attributes) (r Rows) {
 	for i, g := range a.groups {
+		if attributes.Translated && !g.Selection.Has(IsTranslated) {
+			r[i] = &g.outside
+			continue
+		}
 		r[i] = a.find(g, g.keyOf(attributes))
 	}
 	return r
@@ -100,8 +108,8 @@ func (a *Aggregator) find(g *group, k Key) *Series {
 	if s, known := g.series[k]; known {
 		return s
 	}
-	if a.count+len(g.metrics) > a.config.MaxSeries {
-		return a.overflowOf(g)
+	if !a.hasRoom(g) {
+		return g.overflowing()
 	}
 	s := &Series{Key: k}
 	g.series[k] = s
@@ -109,10 +117,13 @@ func (a *Aggregator) find(g *group, k Key) *Series {
 	return s
 }
 
-// overflowOf is beyond the bound: one for each selection.
-func (a *Aggregator) overflowOf(g *group) *Series {
+// hasRoom tells whether one more series of each of the group's metrics is within the bound.
+func (a *Aggregator) hasRoom(g *group) bool { return a.count+len(g.metrics) <= a.config.MaxSeries }
+
+// overflowing is the series beyond the bound: one for each selection.
+func (g *group) overflowing() *Series {
 	if g.overflow == nil {
-		g.overflow = &Series{Key: Key{Overflow: true}}
+		g.overflow = &Series{Key: Key{Overflow: true}, overflow: true}
 	}
 	return g.overflow
 }
@@ -125,7 +136,7 @@ func (a *Aggregator) Add(r *Rows, v *Values, now flow.Nanos) {
 			s.Values[m] += v[m]
 		}
 		s.used = now
-		if s.Key.Overflow {
+		if s.overflow {
 			a.overflows++
 		}
 	}

@@ -1,6 +1,8 @@
 package aggregate
 
 import (
+	"time"
+
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
 
@@ -19,6 +21,7 @@ type Point struct {
 // zero at the collection before, so that its first addition is an increase; it ends
 // with a point without value. Points of a series come in the order of time.
 func (a *Aggregator) Collect(now flow.Nanos, f func(Point)) {
+	ended := false
 	for _, g := range a.groups {
 		for _, m := range g.metrics {
 			for _, s := range g.series {
@@ -29,18 +32,25 @@ func (a *Aggregator) Collect(now flow.Nanos, f func(Point)) {
 			}
 		}
 		for k, s := range g.series {
-			if idle(s, now) {
-				s.dead = true
+			if a.idle(s, now) {
+				s.dead, ended = true, true
 				delete(g.series, k)
 				a.count -= len(g.metrics)
 			}
 		}
 	}
+	a.begin = now
+	if ended {
+		a.begin += flow.Nanos(time.Millisecond) // what comes back begins after its end: points have times of their own
+	}
 	a.collected = now
 	a.sweep(now)
 }
 
-func idle(s *Series, now flow.Nanos) bool { return now-s.used >= flow.Nanos(idleSeries) }
+// idle: nothing was added for a long time, and all that was is handed over.
+func (a *Aggregator) idle(s *Series, now flow.Nanos) bool {
+	return now-s.used >= flow.Nanos(idleSeries) && s.used <= a.collected && !s.overflow
+}
 
 func (a *Aggregator) emit(g *group, m Metric, s *Series, now flow.Nanos, f func(Point)) {
 	if m == Undelivered && s.Values[m] == 0 {
@@ -48,13 +58,13 @@ func (a *Aggregator) emit(g *group, m Metric, s *Series, now flow.Nanos, f func(
 	}
 	p := Point{Metric: m, Selection: g.Selection, Series: s, Start: s.starts[m]}
 	if p.Start == 0 {
-		p.Start = a.collected
+		p.Start = min(a.begin, now)
 		s.starts[m] = p.Start
 		p.Time = p.Start
 		f(p)
 	}
 	p.Time, p.Value = now, s.Values[m]
-	p.Ended = idle(s, now) && !s.Key.Overflow
+	p.Ended = a.idle(s, now)
 	f(p)
 }
 

@@ -51,22 +51,26 @@ func tristate(b bool) Tristate {
 	return No
 }
 
-// Series is one series of up to numberOfMetrics sums with the same attributes.
+// Series is one series of up to numberOfMetrics sums with the same attributes. What is
+// touched by each addition comes first.
 type Series struct {
-	Key    Key
-	Values Values
-	starts [numberOfMetrics]flow.Nanos // 0: not emitted yet
-	used   flow.Nanos                  // last addition
-	dead   bool                        // takes nothing more
+	Values   Values
+	used     flow.Nanos                  // last addition
+	dead     bool                        // takes nothing more
+	overflow bool                        // stands for all beyond the bound
+	starts   [numberOfMetrics]flow.Nanos // 0: not emitted yet
+	Key      Key
 }
 
 // keyOf leaves in the key what the selection shows.
 func (g *group) keyOf(a *Attributes) Key {
 	s := g.Selection
 	k := Key{
-		Src:       g.src.of(a.Src, a.SrcService),
-		Dst:       g.dst.of(a.Dst, a.DstService),
-		Direction: a.IODirection,
+		Src: g.src.of(a.Src, a.SrcService),
+		Dst: g.dst.of(a.Dst, a.DstService),
+	}
+	if s.Has(Direction) {
+		k.Direction = a.IODirection
 	}
 	if s.Has(Transport) {
 		k.Proto, k.HasProto = a.Proto, true

@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"time"
+
+	"github.com/ebpfnet/ebpfnetreceiver/internal/check"
 )
 
 // Hooks that can be asked for.
@@ -67,36 +68,23 @@ func (c *Config) Validate() error {
 	if len(c.Interfaces) == 0 {
 		errs = append(errs, errors.New(`interfaces: must name at least one interface, a glob or "auto"`))
 	}
-	for key, patterns := range map[string][]string{"interfaces": c.Interfaces, "exclude_interfaces": c.ExcludeInterfaces} {
-		for _, pattern := range patterns {
-			if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-				errs = append(errs, fmt.Errorf("%s: %q is no name and no glob", key, pattern))
-			}
+	errs = append(errs, globs("interfaces", c.Interfaces), globs("exclude_interfaces", c.ExcludeInterfaces))
+	return check.All(append(errs,
+		check.OneOf("hook", c.Hook, HookAuto, HookTCX, HookTC, HookXDP),
+		check.OneOf("inside_pods", c.InsidePods, insideAuto, insideOff),
+		check.InRange("sampling", c.Sampling, 1, 1<<20),
+		check.InRange("max_flows", c.MaxFlows, 8, maxFlowsLimit),
+		check.InRange("max_connections", c.MaxConnections, 1, 10_000_000),
+		check.Lasts("flush_interval", c.FlushInterval, 100*time.Millisecond, time.Minute),
+	)...)
+}
+
+func globs(key string, patterns []string) error {
+	var errs []error
+	for _, pattern := range patterns {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			errs = append(errs, fmt.Errorf("%s: %q is no name and no glob", key, pattern))
 		}
 	}
-	errs = append(errs,
-		oneOf("hook", c.Hook, HookAuto, HookTCX, HookTC, HookXDP),
-		oneOf("inside_pods", c.InsidePods, insideAuto, insideOff),
-		inRange("sampling", c.Sampling, 1, 1<<20),
-		inRange("max_flows", c.MaxFlows, 8, maxFlowsLimit),
-		inRange("max_connections", c.MaxConnections, 1, 10_000_000),
-	)
-	if c.FlushInterval < 100*time.Millisecond || c.FlushInterval > time.Minute {
-		errs = append(errs, fmt.Errorf("flush_interval: must be from 100ms to 1m, is %s", c.FlushInterval))
-	}
-	return errors.Join(errs...)
-}
-
-func oneOf(key, value string, allowed ...string) error {
-	if slices.Contains(allowed, value) {
-		return nil
-	}
-	return fmt.Errorf("%s: must be one of %v, is %q", key, allowed, value)
-}
-
-func inRange(key string, value, low, high int) error {
-	if value >= low && value <= high {
-		return nil
-	}
-	return fmt.Errorf("%s: must be from %d to %d, is %d", key, low, high, value)
+	return check.All(errs...)
 }

@@ -84,11 +84,14 @@ func (l *Logs) putEnds(to pcommon.Map, c *flow.Connection, tuple flow.Tuple) {
 	putPort(to, "destination.port", tuple.DstPort)
 	putEndpoint(to, &l.names.src, c.Src(forward))
 	putEndpoint(to, &l.names.dst, c.Dst(forward))
-	if s := c.Service(); s != nil {
+	if s := c.Service(forward); s != nil {
 		putString(to, l.names.dst.service, s.Service)
 	}
 	if i := c.Interface[forward]; i != nil {
 		to.PutStr("network.interface.name", i.Name)
+	}
+	if src := c.Src(forward); c.Nameless() && src.Kind == flow.Node && src.Local {
+		to.PutBool("ebpfnet.translated", true)
 	}
 }
 

@@ -1,12 +1,13 @@
-// Package filter is the expression that chooses flow logs. It knows flow and the
-// expression language; the fields that an expression can name are those of Env.
+// Package filter is the expression that chooses connections: of flow logs where they are
+// made, and of what is shown of them. It knows flow and the expression language; the
+// fields that an expression can name are those of Env.
 package filter
 
 import (
 	"fmt"
-	"net/netip"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
@@ -42,21 +43,31 @@ type Env struct {
 type Filter struct {
 	program *vm.Program
 	machine vm.VM
+	fields  map[string]struct{}
 }
 
-// Parse compiles an expression; empty lets all pass. An error names the position and
-// what is wrong.
+// longestOfAll is the length in bytes that any expression may have: what is longer is a mistake.
+const longestOfAll = 1 << 16
+
+// Parse compiles an expression; empty lets all pass. The error is an *Error.
 func Parse(expression string) (*Filter, error) {
 	if expression == "" {
 		return &Filter{}, nil
 	}
+	if len(expression) > longestOfAll {
+		return nil, refuse(fmt.Errorf("an expression has at most %d bytes, not %d", longestOfAll, len(expression)))
+	}
 	program, err := expr.Compile(expression, expr.Env(Env{}), expr.AsBool(),
 		expr.Function("in_cidr", inCIDR, new(func(string, string) bool)))
 	if err != nil {
-		return nil, fmt.Errorf("%w\nfields: source and destination with namespace, workload, pod, type, service, node, "+
-			"cidr, address, port; namespaces, workloads, protocol, port, bytes, packets, state; in_cidr(address, range)", err)
+		return nil, refuse(err)
 	}
-	return &Filter{program: program}, nil
+	tree, fixed := program.Node(), constants{}
+	ast.Walk(&tree, &fixed)
+	if fixed.refused != nil {
+		return nil, refuse(fixed.refused.Bind(program.Source()))
+	}
+	return &Filter{program: program, fields: fieldsOf(tree)}, nil
 }
 
 // Passes tells whether the expression holds for a connection.
@@ -64,12 +75,28 @@ func (f *Filter) Passes(c *flow.Connection, ended bool) (bool, error) {
 	if f.program == nil {
 		return true, nil
 	}
-	result, err := f.machine.Run(f.program, envOf(c, ended))
+	env := envOf(c, ended)
+	passes, err := f.Holds(&env)
 	if err != nil {
 		return false, fmt.Errorf("evaluate flow_logs::filter: %w", err)
 	}
+	return passes, nil
+}
+
+// Holds tells whether the expression holds for what env says.
+func (f *Filter) Holds(env *Env) (bool, error) {
+	if f.program == nil {
+		return true, nil
+	}
+	result, err := f.machine.Run(f.program, env)
+	if err != nil {
+		return false, err
+	}
 	return result.(bool), nil
 }
+
+// All tells whether everything passes.
+func (f *Filter) All() bool { return f.program == nil }
 
 func envOf(c *flow.Connection, ended bool) Env {
 	forward := c.Initiator.Direction()
@@ -83,15 +110,20 @@ func envOf(c *flow.Connection, ended bool) Env {
 		Packets:     int(c.Unlogged[0].Packets + c.Unlogged[1].Packets),
 		State:       "active",
 	}
-	if s := c.Service(); s != nil {
+	if s := c.Service(forward); s != nil {
 		e.Destination.Service = s.Service
 	}
 	if ended {
 		e.State = "ended"
 	}
+	e.Join()
+	return e
+}
+
+// Join fills the lists of both ends from the ends.
+func (e *Env) Join() {
 	e.Namespaces = []string{e.Source.Namespace, e.Destination.Namespace}
 	e.Workloads = []string{e.Source.Workload, e.Destination.Workload}
-	return e
 }
 
 func endOf(e *flow.Endpoint, a flow.Addr, port uint16) End {
@@ -105,17 +137,4 @@ func endOf(e *flow.Endpoint, a flow.Addr, port uint16) End {
 		Address:   a.Netip().String(),
 		Port:      int(port),
 	}
-}
-
-// inCIDR is the expression's in_cidr(address, range).
-func inCIDR(arguments ...any) (any, error) {
-	prefix, err := netip.ParsePrefix(arguments[1].(string))
-	if err != nil {
-		return false, fmt.Errorf("in_cidr: %w", err)
-	}
-	addr, err := netip.ParseAddr(arguments[0].(string))
-	if err != nil {
-		return false, fmt.Errorf("in_cidr: %w", err)
-	}
-	return prefix.Contains(addr), nil
 }

@@ -38,7 +38,7 @@ type Connection struct {
 	DSCP      [2]uint8
 	Start     Nanos // first packet
 	Last      Nanos // end of the last generation that saw a packet
-	Logged    Nanos // last event about it; 0 before the first
+	Logged    Nanos // last time that an event about it was due; before the first its start
 	NAT       *Translation
 	Interface [2]*Interface // where each direction was counted
 
@@ -52,6 +52,10 @@ type Connection struct {
 
 // Resolved tells whether it is known who stands behind the addresses.
 func (c *Connection) Resolved() bool { return c.Ends[0] != nil }
+
+// Nameless tells whether something was forwarded under this node's address, and
+// conntrack does not say what.
+func (c *Connection) Nameless() bool { return c.Claim == Forwarded && c.NAT == nil }
 
 // Src is who sends in direction d; behind a translated address the backend.
 func (c *Connection) Src(d Direction) *Endpoint {
@@ -78,11 +82,12 @@ func (c *Connection) ServerPort(d Direction) uint16 {
 	return c.Key.Tuple(forward).DstPort
 }
 
-// Service is the endpoint that was called when it is a Service, whoever served it.
-func (c *Connection) Service() *Endpoint {
-	called := c.Ends[c.Initiator.Direction().Reverse()]
-	if called == nil || called.Kind != Service {
+// Service is the one that packets of direction d are sent to, whoever serves it; nil if
+// they are sent to none.
+func (c *Connection) Service(d Direction) *Endpoint {
+	to := c.Ends[d.Reverse()]
+	if to == nil || to.Kind != Service || c.Initiator != UnknownInitiator && d != c.Initiator.Direction() {
 		return nil
 	}
-	return called
+	return to
 }

@@ -1,13 +1,14 @@
 package kube
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/validate/content"
+
+	"github.com/ebpfnet/ebpfnetreceiver/internal/check"
 )
 
 // Values of Config.Mode.
@@ -54,9 +55,9 @@ const maxLabels = 32
 // Validate reports every error at once, each with its key and what is allowed.
 func (c Config) Validate() error {
 	errs := []error{
-		oneOf("mode", c.Mode, ModeAuto, ModeRequire, ModeOff),
-		oneOf("auth_type", c.AuthType, AuthServiceAccount, AuthKubeConfig),
-		oneOf("remote", c.Remote, RemoteFull, RemoteCIDR),
+		check.OneOf("mode", c.Mode, ModeAuto, ModeRequire, ModeOff),
+		check.OneOf("auth_type", c.AuthType, AuthServiceAccount, AuthKubeConfig),
+		check.OneOf("remote", c.Remote, RemoteFull, RemoteCIDR),
 	}
 	if c.Kubeconfig != "" && c.AuthType == AuthServiceAccount {
 		errs = append(errs, fmt.Errorf("kubeconfig: is only read with auth_type: %s", AuthKubeConfig))
@@ -66,7 +67,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("node_name: %q is no name of a node: %s", c.NodeName, why))
 		}
 	}
-	return errors.Join(append(errs, c.validateLabels()...)...)
+	return check.All(append(errs, c.validateLabels()...)...)
 }
 
 func (c Config) validateLabels() []error {
@@ -83,13 +84,6 @@ func (c Config) validateLabels() []error {
 		}
 	}
 	return errs
-}
-
-func oneOf(key, value string, allowed ...string) error {
-	if slices.Contains(allowed, value) {
-		return nil
-	}
-	return fmt.Errorf("%s: must be one of %s, not %q", key, strings.Join(allowed, ", "), value)
 }
 
 // nodeName is the name of this node, and empty when even the host has none.

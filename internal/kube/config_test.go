@@ -23,9 +23,9 @@ func TestAllThatIsWrongIsNamedAtOnce(t *testing.T) {
 	}.Validate()
 	require.Error(t, err)
 	for _, want := range []string{
-		`mode: must be one of auto, require, off, not "on"`,
-		`auth_type: must be one of serviceAccount, kubeConfig, not "token"`,
-		`remote: must be one of full, cidr, not "half"`,
+		`mode: must be one of [auto require off], is "on"`,
+		`auth_type: must be one of [serviceAccount kubeConfig], is "token"`,
+		`remote: must be one of [full cidr], is "half"`,
 		`node_name: "Node_1" is no name of a node: `,
 		`labels: "no good" is no label key: `,
 		`labels: "app" stands there twice`,

@@ -228,7 +228,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverEbpfnetAccountedRecords, err = builder.meter.Int64Counter(
 		"otelcol_receiver_ebpfnet_accounted_records",
-		metric.WithDescription("Drained records by what became of them (connection, aggregated without one, dropped). Their sum is receiver_ebpfnet_drained_records. [Alpha]"),
+		metric.WithDescription("Drained records by what became of them (connection; aggregated, where the table of connections was full). Their sum is receiver_ebpfnet_drained_records. [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
@@ -252,7 +252,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverEbpfnetDroppedItems, err = builder.meter.Int64Counter(
 		"otelcol_receiver_ebpfnet_dropped_items",
-		metric.WithDescription("Data points and log records that no consumer took. [Alpha]"),
+		metric.WithDescription("Data points and log records that no consumer took (queue_full, refused, permanent_error, shutdown). [Alpha]"),
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
@@ -264,7 +264,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverEbpfnetErrors, err = builder.meter.Int64Counter(
 		"otelcol_receiver_ebpfnet_errors",
-		metric.WithDescription("Operations that failed. [Alpha]"),
+		metric.WithDescription("Operations that failed and were done without (conntrack, drain, filter). [Alpha]"),
 		metric.WithUnit("{error}"),
 	)
 	errs = errors.Join(errs, err)
@@ -324,7 +324,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverEbpfnetPodsUnobserved, err = builder.meter.Int64ObservableGauge(
 		"otelcol_receiver_ebpfnet_pods_unobserved",
-		metric.WithDescription("Running pods of this node that no packet was seen of. [Alpha]"),
+		metric.WithDescription("Running pods of this node that are not observed (no_packets_seen), or not fully (bypassed, where what is delivered to them passes the hooks by). [Alpha]"),
 		metric.WithUnit("{pod}"),
 	)
 	errs = errors.Join(errs, err)

@@ -56,7 +56,7 @@ func AssertEqualReceiverEbpfnetAccountedPackets(t *testing.T, tt *componenttest.
 func AssertEqualReceiverEbpfnetAccountedRecords(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_ebpfnet_accounted_records",
-		Description: "Drained records by what became of them (connection, aggregated without one, dropped). Their sum is receiver_ebpfnet_drained_records. [Alpha]",
+		Description: "Drained records by what became of them (connection; aggregated, where the table of connections was full). Their sum is receiver_ebpfnet_drained_records. [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -118,7 +118,7 @@ func AssertEqualReceiverEbpfnetDrainedRecords(t *testing.T, tt *componenttest.Te
 func AssertEqualReceiverEbpfnetDroppedItems(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_ebpfnet_dropped_items",
-		Description: "Data points and log records that no consumer took. [Alpha]",
+		Description: "Data points and log records that no consumer took (queue_full, refused, permanent_error, shutdown). [Alpha]",
 		Unit:        "{item}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -150,7 +150,7 @@ func AssertEqualReceiverEbpfnetEarlySwaps(t *testing.T, tt *componenttest.Teleme
 func AssertEqualReceiverEbpfnetErrors(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_ebpfnet_errors",
-		Description: "Operations that failed. [Alpha]",
+		Description: "Operations that failed and were done without (conntrack, drain, filter). [Alpha]",
 		Unit:        "{error}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -298,7 +298,7 @@ func AssertEqualReceiverEbpfnetOverflowPackets(t *testing.T, tt *componenttest.T
 func AssertEqualReceiverEbpfnetPodsUnobserved(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_ebpfnet_pods_unobserved",
-		Description: "Running pods of this node that no packet was seen of. [Alpha]",
+		Description: "Running pods of this node that are not observed (no_packets_seen), or not fully (bypassed, where what is delivered to them passes the hooks by). [Alpha]",
 		Unit:        "{pod}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,

@@ -115,7 +115,7 @@ func arrival(dst *flow.Endpoint) Place {
 }
 
 func both(src, dst *flow.Endpoint, nameless bool) Verdict {
-	v := Verdict{Translated: nameless && src.Kind == flow.Node}
+	v := Verdict{Translated: nameless && src.Kind == flow.Node && src.Local}
 	switch src.Kind {
 	case flow.Pod:
 		v.Send = local(src, PodSends)

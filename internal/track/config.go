@@ -1,9 +1,9 @@
 package track
 
 import (
-	"errors"
-	"fmt"
 	"time"
+
+	"github.com/ebpfnet/ebpfnetreceiver/internal/check"
 )
 
 // TCP's timeouts. Unanswered: the client's SYN retries end after 127 s (Linux,
@@ -23,12 +23,8 @@ type Config struct {
 
 // Validate reports every wrong value at once.
 func (c Config) Validate() error {
-	var errs []error
-	if c.ActiveTimeout < time.Second {
-		errs = append(errs, fmt.Errorf("active_timeout: must be at least 1s, is %s", c.ActiveTimeout))
-	}
-	if c.IdleTimeout < time.Second || c.IdleTimeout > time.Hour {
-		errs = append(errs, fmt.Errorf("idle_timeout: must be from 1s to 1h, is %s", c.IdleTimeout))
-	}
-	return errors.Join(errs...)
+	return check.All(
+		check.Lasts("active_timeout", c.ActiveTimeout, time.Second, 0),
+		check.Lasts("idle_timeout", c.IdleTimeout, time.Second, time.Hour),
+	)
 }

@@ -13,21 +13,19 @@ func (c *Conn[P]) begin(key flow.Key, r *flow.Record, swapped bool) {
 	c.Logged = r.Start
 	c.fresh = seenFromTheStart(r)
 	c.Initiator = whoBegan(r, swapped, c.fresh)
-	if r.NAT != nil {
-		c.learn(r.NAT)
-	}
 }
 
-// learn takes over what conntrack says; it knows who began.
+// translatedBy tells whether the connection is known to be translated so.
+func (c *Conn[P]) translatedBy(n *flow.Translation) bool { return c.NAT != nil && *c.NAT == *n }
+
+// learn takes over what conntrack says of the connection's key; it knows who began.
 func (c *Conn[P]) learn(n *flow.Translation) {
-	c.NAT = keep(n)
+	if !c.translatedBy(n) {
+		copied := *n // the record's owner will reuse it
+		c.NAT = &copied
+	}
 	_, d := n.Original.Key()
 	c.Initiator = initiatorOf(d, false)
-}
-
-// reused recognises a new connection under the tuple of one that has ended.
-func (c *Conn[P]) reused(r *flow.Record) bool {
-	return c.State == flow.Closed && r.SYN > c.Last
 }
 
 // olderThan is how long a flow without handshake may be silent when the capture
@@ -98,6 +96,11 @@ func (c *Conn[P]) add(r *flow.Record, swapped bool, now flow.Nanos) {
 		c.finished[to] = c.finished[to] || from.FINs > 0
 		reset = reset || from.RSTs > 0
 	}
+	c.proceed(reset)
+}
+
+// proceed moves the state forward; it never goes back.
+func (c *Conn[P]) proceed(reset bool) {
 	switch {
 	case reset, c.finished[0] && c.finished[1]:
 		c.State = flow.Closed

@@ -16,8 +16,9 @@ type Conn[P any] struct {
 	fresh     bool      // everything since its first packet was seen
 	sent      [2]uint64 // packets that left a pod of this node
 	delivered [2]uint64 // packets that were handed to a pod of this node
-	local     bool      // both sides of a direction are on this node
-	ledger    *ledger   // while packets between them are on their way, or lost
+	to        [2]*device
+	local     bool    // both sides of a direction are on this node
+	ledger    *ledger // while packets between them are on their way, or lost
 
 	alias      flow.Key // the translated key that leads here, too
 	due        int64    // second of the wheel's next look, plus one; 0: not in the wheel
@@ -33,34 +34,46 @@ type reference[P any] struct {
 // Table holds the connections of the node. It is for one goroutine.
 type Table[P any] struct {
 	config Config
-	first  func(*flow.Record)
-	ended  Ended[P]
+	tell   Told[P]
 	keys   map[flow.Key]reference[P]
 	free   *Conn[P]
+	spare  Conn[P]
 	made   int // connections allocated
 	live   int // connections in use
 	wheel  wheel[P]
 	open   map[*Conn[P]]struct{} // those with a ledger
 	behind devices
+	doubts map[*flow.Interface]flow.Nanos
+	now    flow.Nanos // of the last record
+
+	ledgers []*ledger // free ones
 }
 
-// Ended is told of each connection that leaves the table. With into, it turned out to be
-// part of another: that one goes on, under the same directions or, if swapped, the others.
-type Ended[P any] func(c, into *Conn[P], swapped bool)
+// Told are the functions that a Table calls; none may call the Table.
+type Told[P any] struct {
+	// First gets a record whose key is not known, before it is used, so that conntrack
+	// can be asked what else the connection is called.
+	First func(*flow.Record)
+	// Ended gets each connection that leaves the table. With into, it turned out to be part
+	// of another: that one goes on, under the same directions or, if swapped, the others.
+	Ended func(c, into *Conn[P], swapped bool)
+	// Lost gets packets that left a pod and were not handed to the other on the same
+	// node, where both sides are seen.
+	Lost func(c *Conn[P], d flow.Direction, packets uint64)
+}
 
 // chunk is how many connections are allocated together.
 const chunk = 1024
 
-// New makes an empty table. It calls first with a record whose key it does not
-// know, so that conntrack can be asked what else the connection is called.
-func New[P any](config Config, now flow.Nanos, first func(*flow.Record), ended Ended[P]) *Table[P] {
+// New makes an empty table.
+func New[P any](config Config, now flow.Nanos, tell Told[P]) *Table[P] {
 	t := &Table[P]{
 		config: config,
-		first:  first,
-		ended:  ended,
+		tell:   tell,
 		keys:   map[flow.Key]reference[P]{},
 		open:   map[*Conn[P]]struct{}{},
 		behind: devices{},
+		doubts: map[*flow.Interface]flow.Nanos{},
 	}
 	t.wheel.now = int64(now) / int64(time.Second)
 	return t
@@ -74,74 +87,53 @@ func (t *Table[P]) Len() int { return t.live }
 // connection's BtoA; nil if the table is full.
 func (t *Table[P]) Update(r *flow.Record, now flow.Nanos) (c *Conn[P], swapped bool) {
 	ref, known := t.keys[r.Key]
-	if known && ref.conn.reused(r) {
+	if known && t.over(ref, r, now) {
 		t.end(ref.conn)
 		known = false
 	}
-	switch {
-	case !known:
-		t.first(r)
-		ref = t.insert(r, now)
-	case r.NAT != nil && ref.conn.NAT == nil:
-		ref = t.translate(ref, r, now)
+	if !known {
+		t.tell.First(r)
+	}
+	if !known || r.NAT != nil && !ref.conn.translatedBy(r.NAT) {
+		ref = t.locate(r, now)
 	}
 	if ref.conn == nil {
 		return nil, false
 	}
 	wasClosed := ref.conn.State == flow.Closed
 	ref.conn.add(r, ref.swapped, now)
-	t.follow(ref.conn, r, ref.swapped)
+	t.follow(ref.conn, r, ref.swapped, now)
 	if ref.conn.State == flow.Closed && !wasClosed {
 		t.schedule(ref.conn, now) // sooner than was planned
 	}
 	return ref.conn, ref.swapped
 }
 
-// insert makes a connection for a record whose key is not known, or finds the
-// one that it is the translated side of.
-func (t *Table[P]) insert(r *flow.Record, now flow.Nanos) reference[P] {
+// Spare returns a connection that is not in the table, filled from one record: for
+// what found no place. It is valid until the next call.
+func (t *Table[P]) Spare(r *flow.Record, now flow.Nanos) (c *Conn[P], swapped bool) {
 	key, swapped := logical(r)
-	ref, known := t.keys[key]
-	if !known {
-		c := t.take()
-		if c == nil {
-			return reference[P]{}
-		}
-		c.begin(key, r, swapped)
-		ref = reference[P]{c, false}
-		t.keys[key] = ref
-		t.schedule(c, now)
+	t.spare = Conn[P]{}
+	t.spare.begin(key, r, swapped)
+	if r.NAT != nil {
+		t.spare.learn(r.NAT)
 	}
-	if key == r.Key {
-		return ref
-	}
-	ref.conn.learn(r.NAT)
-	alias := reference[P]{ref.conn, swapped != ref.swapped}
-	if old := ref.conn.alias; old != (flow.Key{}) {
-		delete(t.keys, old)
-	}
-	ref.conn.alias = r.Key
-	t.keys[r.Key] = alias
-	return alias
+	t.spare.add(r, swapped, now)
+	return &t.spare, swapped
 }
 
-// translate is told late that a connection is translated. One that was known
-// under its translated key only becomes part of the real one.
-func (t *Table[P]) translate(ref reference[P], r *flow.Record, now flow.Nanos) reference[P] {
-	key, _ := logical(r)
-	if key == r.Key {
-		ref.conn.learn(r.NAT)
-		return ref
+// over recognises a new connection under the tuple of an old one that nobody has looked
+// at since it ended: it was quiet for its timeout, or a SYN comes after its end,
+// or after its sender has acknowledged something, which no SYN of the same connection does.
+func (t *Table[P]) over(ref reference[P], r *flow.Record, now flow.Nanos) bool {
+	c := ref.conn
+	if c.Last == now {
+		return false // of this very generation, under another key
 	}
-	delete(t.keys, r.Key)
-	real := t.insert(r, now)
-	if real.conn == nil {
-		t.keys[r.Key] = ref
-		return ref
+	if r.Start > t.expires(c) {
+		return true
 	}
-	t.ended(ref.conn, real.conn, real.swapped)
-	t.forget(ref.conn)
-	return real
+	return r.SYN > c.Last && (c.State == flow.Closed || c.Flags[Of(r.SYNDir, ref.swapped)]&flow.ACK != 0)
 }
 
 // take returns an empty connection, nil if there are too many.
@@ -166,7 +158,8 @@ func (t *Table[P]) take() *Conn[P] {
 
 // end hands a connection to the table's user for the last time.
 func (t *Table[P]) end(c *Conn[P]) {
-	t.ended(c, nil, false)
+	t.settleQuiet(c)
+	t.tell.Ended(c, nil, false)
 	delete(t.keys, c.Key)
 	if c.alias != (flow.Key{}) {
 		delete(t.keys, c.alias)
@@ -176,7 +169,9 @@ func (t *Table[P]) end(c *Conn[P]) {
 
 // forget gives back a connection that no key leads to.
 func (t *Table[P]) forget(c *Conn[P]) {
-	delete(t.open, c)
+	if c.ledger != nil {
+		t.closeLedger(c)
+	}
 	t.wheel.remove(c)
 	*c = Conn[P]{next: t.free}
 	t.free = c
@@ -190,27 +185,4 @@ func (t *Table[P]) Close() {
 			t.end(ref.conn)
 		}
 	}
-}
-
-// logical is the key of the tuple that the initiator sent. swapped tells whether
-// the record's AtoB is that key's BtoA.
-func logical(r *flow.Record) (key flow.Key, swapped bool) {
-	if r.NAT == nil {
-		return r.Key, false
-	}
-	key, forward := r.NAT.Original.Key()
-	if key == r.Key {
-		return key, false
-	}
-	answers, d := r.NAT.Reply.Key()
-	if answers != r.Key {
-		return r.Key, false // conntrack speaks of something else
-	}
-	return key, d != forward.Reverse()
-}
-
-// keep copies what the record's owner will reuse.
-func keep(n *flow.Translation) *flow.Translation {
-	copied := *n
-	return &copied
 }
