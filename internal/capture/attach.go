@@ -27,7 +27,8 @@ type attachments struct {
 	objects   *bpf.Objects
 	counters  *statistics
 	netlink   *netlink.Handle
-	claim     *claim // nil: no filters are put
+	grace     func() error // waits for programs that run
+	claim     *claim       // nil: no filters are put
 	tc        attacher
 	xdp       attacher // nil: not asked for
 	xdpProg   *ebpf.Program

@@ -66,7 +66,9 @@ func (a *attachments) tryAttach(d device, role flow.Role, known [2]balance) (*at
 	if held.began == notYet {
 		held.began = a.clock.now()
 	}
-	a.settleAttached(held)
+	for i := range held.hooks {
+		a.settle(held, i)
+	}
 	return held, nil
 }
 

@@ -118,12 +118,12 @@ func (c *Capture) open(netNS string) (err error) {
 	} else {
 		c.features = append(c.features, Feature{"conntrack_netlink", nil})
 	}
+	c.rotation = newRotation(c.objects)
 	if err := c.openAttachments(); err != nil {
 		return err
 	}
 	c.own = newAddresses(c.objects.OwnAddresses)
 	c.tunnels = newTunnels(c.in, c.objects.TunnelPorts)
-	c.rotation = newRotation(c.objects)
 	c.drainer = newDrainer(c.objects, c.clock)
 	c.overflow = overflow{objects: c.objects, last: map[bpf.RefusedKey]bpf.Amount{}}
 	c.watcher = newWatcher(c.in, c.netlink, c, c.logger)

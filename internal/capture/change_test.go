@@ -86,7 +86,7 @@ func TestNameAndIndexReuseStartAnew(t *testing.T) {
 	for _, kind := range kinds(t) {
 		t.Run(kind, func(t *testing.T) {
 			node, pod := nettest.NewNamespace(t, "node"), nettest.NewNamespace(t, "pod")
-			c, _ := open(t, node, byHook(kind))
+			c, logs := open(t, node, byHook(kind))
 			s := newSums()
 			const rounds, index, packets = 10, 77, 50
 			want := uint64(0)
@@ -94,7 +94,8 @@ func TestNameAndIndexReuseStartAnew(t *testing.T) {
 				node.AddVeth(t, "veth0", index, pod, "eth0")
 				node.Up(t, "veth0")
 				pod.Up(t, "eth0")
-				waitFor(t, c, 1)
+				require.Eventually(t, func() bool { return logs.FilterMessage("interface attached").Len() == i+1 },
+					30*time.Second, time.Millisecond, "attached, not: still attached")
 				in := tuple(flow.UDP, fmt.Sprintf("198.18.1.2:%d", 1000+i), "198.18.1.1:9")
 				ends := openFrames(t, pod)
 				for range packets {

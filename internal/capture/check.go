@@ -91,19 +91,11 @@ func (a *attachments) checkHook(held *attachment, i int, now time.Time) bool {
 		return false
 	}
 	a.setHook(held, i, h)
-	a.tellGap(held, i)
-	return false
-}
-
-func (a *attachments) tellGap(held *attachment, i int) {
-	l, err := a.netlink.LinkByIndex(held.device.index)
-	if err != nil {
-		return // gone
-	}
-	missed := a.settle(held, i, l)
+	missed := a.settle(held, i)
 	a.logger.Warn("hook put back: it was removed, or another program was before it",
 		zap.String("interface", held.iface.Name), zap.Bool("egress", held.place(i).egress),
 		zap.Uint64("packets_unseen", missed.Packets))
+	return false
 }
 
 // settleAtEnd tells of a gap that lasts until the end, too.

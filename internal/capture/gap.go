@@ -3,8 +3,6 @@
 package capture
 
 import (
-	"github.com/vishvananda/netlink"
-
 	"github.com/ebpfnet/ebpfnetreceiver/bpf"
 	"github.com/ebpfnet/ebpfnetreceiver/internal/flow"
 )
@@ -38,54 +36,9 @@ func (g *gapReport) take() []Unobserved {
 	return pending
 }
 
-// balance is how far an interface's own statistics are ahead of what a slot saw: by what passed unseen and
-// was told, and by what an attachment before this one saw.
-type balance struct{ packets, bytes int64 }
-
-func balanceOf(all, seen flow.Count) balance {
-	return balance{int64(all.Packets - seen.Packets), int64(all.Bytes - seen.Bytes)}
-}
-
-// beyond is what one balance has and the other has not.
-func (b balance) beyond(known balance) flow.Count {
-	return flow.Count{
-		Packets: uint64(max(b.packets-known.packets, 0)),
-		Bytes:   uint64(max(b.bytes-known.bytes, 0)),
-	}
-}
-
-func (b *balance) add(c flow.Count) {
-	b.packets += int64(c.Packets)
-	b.bytes += int64(c.Bytes)
-}
-
-// seen is what the attachment's slot counted, in the units of the interface's own statistics. Those of
-// pairs count super-packets as one, as they are handed over; for the rest it depends on the driver, and
-// wire packets are the better guess.
-func (a *attachments) seen(held *attachment) (counts [2]flow.Count, err error) {
-	total, err := a.counters.total(held.slot)
-	if err != nil {
-		return counts, err
-	}
-	for i := range counts {
-		counts[i] = since(total[i].Seen, held.base[i].Seen)
-		if held.device.isPair() {
-			segments := since(total[i].Segmented, held.base[i].Segmented)
-			counts[i].Packets -= segments.Packets
-			counts[i].Bytes -= segments.Bytes
-		}
-	}
-	return counts, nil
-}
-
-// settle takes what the interface counted beyond what is known as unseen. Its statistics were read before
-// ours are: packets that are on their way are then not taken for unseen ones.
-func (a *attachments) settle(held *attachment, i int, l netlink.Link) flow.Count {
-	seen, err := a.seen(held)
-	if err != nil {
-		return flow.Count{}
-	}
-	unseen := balanceOf(countersOf(l)[i], seen[i]).beyond(held.known[i])
+// tell reports what a sample has beyond what is known as unseen.
+func (a *attachments) tell(held *attachment, i int, now balance) flow.Count {
+	unseen := now.beyond(held.known[i])
 	held.known[i].add(unseen)
 	if unseen.Packets == 0 {
 		return flow.Count{} // bytes alone are VLAN tags that the kernel took off after it counted
@@ -96,51 +49,45 @@ func (a *attachments) settle(held *attachment, i int, l netlink.Link) flow.Count
 	return unseen
 }
 
-// settleAttached tells what passed before the hooks were there.
-func (a *attachments) settleAttached(held *attachment) {
-	l, err := a.netlink.LinkByIndex(held.device.index)
+// settle tells at once what passed until a hook was there. Under traffic that is an estimate, which
+// settleAll corrects.
+func (a *attachments) settle(held *attachment, i int) flow.Count {
+	lowest, err := a.sample(held)
 	if err != nil {
-		return // gone again
+		return flow.Count{} // gone again
 	}
-	for i := range held.hooks {
-		a.settle(held, i, l)
+	for range estimates - 1 {
+		another, err := a.sample(held)
+		if err != nil || another == lowest {
+			break
+		}
+		if another[i].balance().packets < lowest[i].balance().packets {
+			lowest = another
+		}
 	}
+	return a.tell(held, i, lowest[i].balance())
 }
 
-// settleAll corrects, when a pair is quiet, what was estimated while it was not. What other interfaces
+// settleAll corrects, of pairs that are quiet, what was estimated while they were not. What other interfaces
 // count differently than we do (drops, offloads) is accepted, so that it is not taken for a gap later.
 // The hooks are looked at after the statistics: they were there then, or that is a gap.
 func (a *attachments) settleAll(look func(held *attachment, i int) (there bool)) {
-	links, err := dump(a.netlink.LinkList)
-	if err != nil {
-		return // interrupted by a change: there is a next time
+	before := a.sampleAll()
+	if err := a.grace(); err != nil {
+		return
 	}
-	for _, l := range links {
-		held := a.byIndex[l.Attrs().Index]
-		if held == nil {
-			continue
-		}
-		whole := true
+	for index, now := range a.sampleAll() {
+		held, whole := a.byIndex[index], true
 		for i := range held.hooks {
 			there := look(held, i)
-			if there && held.device.isPair() {
-				a.settle(held, i, l)
+			if there && held.device.isPair() && now[i] == before[index][i] {
+				a.tell(held, i, now[i].balance())
 			}
 			whole = whole && there
 		}
 		if whole && !held.device.isPair() {
-			a.rebase(held, l)
+			held.known = [2]balance{now[0].balance(), now[1].balance()}
 		}
-	}
-}
-
-func (a *attachments) rebase(held *attachment, l netlink.Link) {
-	seen, err := a.seen(held)
-	if err != nil {
-		return
-	}
-	for i, all := range countersOf(l) {
-		held.known[i] = balanceOf(all, seen[i])
 	}
 }
 

@@ -20,6 +20,7 @@ func (c *Capture) openAttachments() error {
 		slots:         newSlots(c.objects.Slots),
 		counters:      &statistics{table: c.objects.Stats},
 		netlink:       c.netlink,
+		grace:         c.rotation.wait,
 		clock:         c.clock,
 		logger:        c.logger,
 		insideAllowed: c.config.InsidePods == insideAuto,
